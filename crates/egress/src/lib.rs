@@ -1,0 +1,69 @@
+//! The only door to the network. An action asks for a request; here it is decided, made within limits, and recorded.
+//!
+//! Cast: the operator sets up one [`Egress`] with a [`Builder`]. A [`Policy`] of [`Rule`]s says what an action may reach.
+//! [`Egress::outbound`] joins the two into an [`Outbound`], which owns the connections of one action and tenant; each run
+//! takes a [`Trip`] from it, which owns the run's budget. [`Trip::send`] turns a [`Request`] into a [`Response`] or an
+//! [`Error`], and always into an [`Exchange`], whose [`Decision`] says why.
+//!
+//! One request in order: count it against the run's budget; read the URL, once; decide (the policy's rules, below the
+//! operator's ceiling); read headers and body; look the name up, once; vet every address of the answer; take an idle
+//! connection to one of them, or dial one, and do TLS for the very name that was decided on; send; read head and body up
+//! to their limits; put the connection back; record.
+//!
+//! ```
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use phonebox_egress::{Egress, Policy, Request, Rule};
+//!
+//! let egress = Egress::builder().build()?;
+//! let rule = Rule::new("https://api.example.com", &["POST"], &["/v1/messages"])?;
+//! let outbound = egress.outbound("acme", Arc::new(Policy::new(vec![rule])?));
+//!
+//! let trip = outbound.trip(tokio::time::Instant::now() + Duration::from_secs(10));
+//! let (exchange, result) = trip
+//!     .send(Request {
+//!         method: "POST".to_owned(),
+//!         url: "https://api.example.com/v1/messages".to_owned(),
+//!         headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
+//!         body: "{}".into(),
+//!         timeout: None,
+//!     })
+//!     .await;
+//! println!("{:?}: {:?}", exchange.decision.reason, result.map(|response| response.status));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it refuses to do: reach anything without a rule; follow a redirect; decompress; keep cookies; share a connection
+//! between tenants; look a name up twice for one request; honour a proxy from the environment; send a request again that
+//! may have been written; tell a guest which address a name led to.
+
+mod address;
+mod connection;
+mod decision;
+mod egress;
+mod error;
+mod exchange;
+mod limits;
+mod message;
+mod origin;
+mod outbound;
+mod pool;
+mod resolve;
+mod rule;
+mod target;
+
+pub use decision::{Decision, Reason, Verdict};
+pub use egress::{BuildError, Builder, Egress};
+pub use error::{Budget, Denial, Error, HeaderFlaw};
+pub use exchange::{Connection, Exchange, Timings};
+pub use limits::Limits;
+pub use message::{Request, Response};
+pub use origin::{InvalidOrigin, Origin};
+pub use outbound::{Outbound, Trip};
+pub use rule::{InvalidRule, Policy, Rule};
+pub use target::{Path, UriFlaw};
+
+pub use ipnet::IpNet;

@@ -1,0 +1,251 @@
+//! What is written down of a request, and what must not be.
+
+use std::io;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use phonebox_egress::{Connection, Limits, Request, Verdict};
+
+use crate::support::{Answer, OK, Provider, begin, code, post, say};
+
+tokio::task_local! {
+    static LOG: Log;
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+/// Writes to the log of the test that runs.
+struct Current;
+
+impl io::Write for Current {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What other tests trace has no log.
+        let _ = LOG.try_with(|log| log.0.lock().unwrap().extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn decisions(&self) -> Vec<serde_json::Value> {
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|event: &serde_json::Value| event["target"] == "egress.decision")
+            .collect()
+    }
+
+    /// Runs something with everything that is traced written here.
+    async fn keep<T>(&self, what: impl Future<Output = T>) -> T {
+        // One for the process: scoped ones miss events that another thread was the first to reach.
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing_subscriber::fmt()
+                .json()
+                .with_max_level(tracing::Level::TRACE)
+                .with_writer(|| Current)
+                .init();
+        });
+        LOG.scope(self.clone(), what).await
+    }
+}
+
+#[tokio::test]
+async fn l06_nothing_that_is_said_is_written_down() {
+    let provider = Provider::tls(|_| {
+        say("HTTP/1.1 200 OK\r\nx-answer: canary-a\r\ncontent-length: 8\r\n\r\ncanary-b")
+    })
+    .await;
+    let request = Request {
+        headers: vec![("authorization".to_owned(), b"Bearer canary-h".to_vec())],
+        body: "code=canary-c".into(),
+        ..post("https://api.ok.com/sms/canary-p?text=canary-q")
+    };
+    let log = Log::default();
+    let debug = format!("{request:?}");
+    let (exchange, result) = log.keep(provider.trip().send(request)).await;
+    let response = result.unwrap();
+    assert_eq!(response.body, "canary-b");
+    let denied = post("https://no.ok.com/sms/canary-p?text=canary-q");
+    let (refused, error) = log.keep(provider.trip().send(denied)).await;
+    let error = error.unwrap_err();
+
+    assert_eq!(log.decisions().len(), 2, "{}", log.text());
+    let debugs = format!("{debug} {exchange:?} {response:?} {refused:?} {error:?} {error}");
+    for (name, text) in [("log", log.text()), ("Debug and Display", debugs)] {
+        assert!(!text.contains("canary"), "{name}: {text}");
+    }
+    // The report shows the path, for its reader to mask, and nothing else.
+    let report = serde_json::to_string(&[exchange, refused]).unwrap();
+    assert!(report.contains("/sms/canary-p"), "{report}");
+    assert!(
+        !report.replace("/sms/canary-p", "").contains("canary"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn an_exchange_tells_what_happened() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let trip = provider.trip();
+    let (exchange, _) = trip.send(post("https://api.ok.com/messages?to=1")).await;
+    let mut shown = serde_json::to_value(&exchange).unwrap();
+    let timings = shown["timings"].take();
+    for part in [
+        "resolve_us",
+        "connect_us",
+        "tls_us",
+        "first_byte_us",
+        "total_us",
+    ] {
+        assert!(timings[part].is_u64(), "{part}: {timings}");
+    }
+    assert_eq!(
+        shown,
+        serde_json::json!({
+            "decision": { "verdict": "allowed", "rule": "POST|GET|HEAD https://api.ok.com", "reason": "rule" },
+            "method": "POST",
+            "origin": "https://api.ok.com",
+            "path": "/messages",
+            "address": provider.address,
+            "connection": "new",
+            "status": 200,
+            "bytes_up": 5,
+            "bytes_down": 2,
+            "timings": null,
+            "error": null,
+            "abandoned": false,
+        })
+    );
+    let (exchange, _) = trip.send(post("https://api.ok.com/messages")).await;
+    assert_eq!(exchange.connection, Some(Connection::Reused));
+    assert!(
+        exchange.timings.connect.is_none() && exchange.timings.tls.is_none(),
+        "{exchange:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_way_out_writes_one_event() {
+    let log = Log::default();
+    let body = "x".repeat(300 * 1024);
+    let too_much = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let hangs = |limits| Limits {
+        first_byte: Duration::from_millis(50),
+        ..limits
+    };
+    let provider = Provider::tls(move |n| match n {
+        0 => say(OK),
+        1 => say(&too_much),
+        2 => say("nonsense\r\n\r\n"),
+        _ => Answer::Hang(Vec::new()),
+    })
+    .await;
+    let egress = provider
+        .door()
+        .limits(hangs(Limits::default()))
+        .build()
+        .unwrap();
+    let outbound = provider.outbound(&egress, "acme");
+    let url = "https://api.ok.com/";
+    let request = |change: fn(&mut Request)| {
+        let mut request = post(url);
+        change(&mut request);
+        request
+    };
+    let cases = [
+        (post(url), "ok", Verdict::Allowed),
+        (post(url), "response-body-size", Verdict::Allowed),
+        (post(url), "http-protocol-error", Verdict::Allowed),
+        (post(url), "response-timeout", Verdict::Allowed),
+        (
+            post("https://no.ok.com/"),
+            "request-denied",
+            Verdict::Denied,
+        ),
+        (
+            post("https://127.0.0.1/"),
+            "destination-ip-prohibited",
+            Verdict::Denied,
+        ),
+        (post("nonsense"), "request-uri-invalid", Verdict::Denied),
+        (
+            request(|r| r.method = "BREW".to_owned()),
+            "request-method-invalid",
+            Verdict::Denied,
+        ),
+        (
+            request(|r| r.headers[0].0 = "host".to_owned()),
+            "header-forbidden",
+            Verdict::Denied,
+        ),
+        (
+            request(|r| r.body = vec![0; 300_000].into()),
+            "request-body-size",
+            Verdict::Denied,
+        ),
+    ];
+    for (count, (request, wanted, verdict)) in cases.into_iter().enumerate() {
+        let (exchange, result) = log.keep(begin(&outbound).send(request)).await;
+        assert_eq!(code(&result), wanted, "{exchange:?}");
+        assert_eq!(exchange.decision.verdict, verdict, "{wanted}: {exchange:?}");
+        assert_eq!(exchange.error, result.err());
+        let decisions = log.decisions();
+        assert_eq!(decisions.len(), count + 1, "{wanted}: {decisions:?}");
+        let fields = &decisions[count]["fields"];
+        assert_eq!(fields["tenant"], "acme", "{fields}");
+        let error = if wanted == "ok" {
+            serde_json::Value::Null
+        } else {
+            wanted.into()
+        };
+        assert_eq!(fields["error"], error, "{fields}");
+    }
+    let count = log.decisions().len();
+    log.keep(async {
+        let trip = begin(&outbound);
+        let mut sending = Box::pin(trip.send(post(url)));
+        tokio::select! {
+            biased;
+            _ = &mut sending => panic!("it cannot have ended"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(sending);
+    })
+    .await;
+    let decisions = log.decisions();
+    assert_eq!(decisions.len(), count + 1, "{decisions:?}");
+    assert_eq!(
+        decisions[count]["fields"]["abandoned"], true,
+        "{decisions:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_operators_log_names_the_prohibited_address() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let egress = provider
+        .door()
+        .resolve("api.ok.com", vec!["169.254.169.254:80".parse().unwrap()])
+        .build()
+        .unwrap();
+    let log = Log::default();
+    let trip = begin(&provider.outbound(&egress, "acme"));
+    let (_, result) = log.keep(trip.send(post("https://api.ok.com/"))).await;
+    assert_eq!(code(&result), "destination-ip-prohibited");
+    assert_eq!(
+        log.decisions()[0]["fields"]["prohibited"],
+        "169.254.169.254 (link local, RFC 3927)"
+    );
+}
