@@ -1,0 +1,98 @@
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use phonebox_contract::Event;
+
+use crate::Secrets;
+
+/// Shorter values are left alone: masking every `12` of a text hides more than it protects.
+const SHORTEST: usize = 3;
+/// In a text of so many bytes the values are first looked for one by one.
+const GLANCE: usize = 4096;
+
+/// Masks the values of one run in text that is kept: its secrets, its code, its number.
+pub(crate) struct Redactor {
+    needles: Vec<String>,
+    masks: Vec<String>,
+    /// Finds all needles at once. Made when it is needed: that costs as much as a whole run.
+    automaton: OnceLock<AhoCorasick>,
+}
+
+impl Redactor {
+    /// A redactor for one event and the secrets that its action has.
+    pub(crate) fn new(event: &Event, secrets: &Secrets) -> Self {
+        let number = event.notification.recipient.as_e164();
+        let digits = number.trim_start_matches('+');
+        let spellings = [number.to_owned(), digits.to_owned(), format!("%2B{digits}")];
+        let mut pairs = Vec::from(spellings.map(|number| (number, "[number]".to_owned())));
+        if let Some(code) = &event.notification.code {
+            pairs.push((code.reveal().to_owned(), "[code]".to_owned()));
+        }
+        pairs.extend(
+            secrets
+                .iter()
+                .map(|(name, value)| (value.to_owned(), format!("[secret:{name}]"))),
+        );
+        pairs.retain(|(needle, _)| needle.len() >= SHORTEST);
+        let (needles, masks) = pairs.into_iter().unzip();
+        Self {
+            needles,
+            masks,
+            automaton: OnceLock::new(),
+        }
+    }
+
+    /// The text with all values masked.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        // Most texts are short and hold none of them.
+        if text.len() <= GLANCE && !self.needles.iter().any(|needle| text.contains(needle)) {
+            return text.to_owned();
+        }
+        self.automaton().replace_all(text, &self.masks)
+    }
+
+    fn automaton(&self) -> &AhoCorasick {
+        self.automaton.get_or_init(|| {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&self.needles)
+                .expect("34 needles of at most 4 KiB are within the automaton's limits")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_every_value_by_name() {
+        let event = Event::from_json(
+            r#"{"notification": {"recipient": "+1 415 555 0100", "code": "492016"}}"#,
+        )
+        .unwrap();
+        let secrets: Secrets = [
+            ("TOKEN", "hunter22"),
+            ("LONGER", "hunter22x"),
+            ("SHORT", "no"),
+        ]
+        .into_iter()
+        .collect();
+        let redactor = Redactor::new(&event, &secrets);
+        assert_eq!(
+            redactor
+                .redact("no: hunter22x hunter22 492016 +14155550100 14155550100 To=%2B14155550100"),
+            "no: [secret:LONGER] [secret:TOKEN] [code] [number] [number] To=[number]"
+        );
+        assert_eq!(redactor.redact("/messages/49201"), "/messages/49201");
+        let long = "x".repeat(GLANCE);
+        assert_eq!(
+            redactor.redact(&format!("{long}492016")),
+            format!("{long}[code]")
+        );
+        assert_eq!(
+            redactor.redact(&format!("{long}49201")),
+            format!("{long}49201")
+        );
+    }
+}

@@ -1,0 +1,384 @@
+use std::fmt;
+use std::hash::{Hash as _, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use phonebox_contract::world;
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::LoadError;
+use crate::action::{LoadedAction, Origin};
+use crate::bindings::CustomPhoneProviderPre;
+use crate::compiled::{CacheKey, CompiledCache};
+use crate::host;
+use crate::limits::Limits;
+use crate::sandbox::State;
+
+/// How often the clock interrupts what runs.
+const TICK: Duration = Duration::from_millis(5);
+/// The stack of compiled code, in bytes.
+const WASM_STACK: usize = 512 << 10;
+/// The stack that compiled code and the host functions it calls share, in bytes.
+const ASYNC_STACK: usize = 2 << 20;
+/// Core instances, memories and tables that one component may have.
+const INSTANCES_PER_COMPONENT: u32 = 20;
+const MEMORIES_PER_COMPONENT: u32 = 4;
+const TABLES_PER_COMPONENT: u32 = 10;
+/// What one place in the pool comes with. A component that needs more takes several places.
+const INSTANCES_PER_PLACE: u32 = 4;
+const MEMORIES_PER_PLACE: u32 = 1;
+const TABLES_PER_PLACE: u32 = 2;
+
+/// The settings of a process's [`Runtime`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// How many sandboxes there may be at once. A run beyond that waits. Each place reserves 4 GiB of address space, and no
+    /// memory. Default: 256.
+    pub places: u32,
+    /// The most memory that any run may have, in bytes; [`Limits::memory`] is cut to it. Default: 64 MiB.
+    pub memory: usize,
+    /// How a sandbox's memory is cleared for the next one. Default: [`MemoryReset::Auto`].
+    pub memory_reset: MemoryReset,
+}
+
+/// How a sandbox's memory is cleared for the next one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MemoryReset {
+    /// [`MemoryReset::PagemapScan`] where this process's memory can never be swapped out: on Linux, where
+    /// `memory.swap.max` of its control group is 0. Otherwise [`MemoryReset::Overwrite`].
+    Auto,
+    /// Overwrite the lowest pages and give the others back to the system.
+    Overwrite,
+    /// Ask the kernel which pages were written, and overwrite those. Faster, but blind to written pages that were swapped
+    /// out: with swap, a sandbox could read what the one before it wrote (wasmtime pull request 14357).
+    PagemapScan,
+}
+
+/// Why a runtime cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine cannot start")]
+pub struct StartError(#[source] wasmtime::Error);
+
+/// A component's SHA-256. Printed as `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Digest([u8; 32]);
+
+/// A process's one engine, with its pool and its clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    linker: Linker<State>,
+    compiled: Option<CompiledCache>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) memory: usize,
+    memory_reset: MemoryReset,
+    /// Identifies the engine's version and settings: code compiled under another one is compiled anew.
+    engine_hash: u64,
+}
+
+impl Config {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            places: 256,
+            memory: Limits::default().memory,
+            memory_reset: MemoryReset::Auto,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime {
+    /// Starts the engine and its clock. Where the address space is too small for the pool (containers, `ulimit -v`), it
+    /// makes do with fewer places and says so in the log.
+    pub fn new(config: &Config, compiled: Option<CompiledCache>) -> Result<Self, StartError> {
+        let memory_reset = config.memory_reset.resolve();
+        let mut places = config.places.max(1);
+        let engine = loop {
+            match Engine::new(&engine_config(config, places, memory_reset)) {
+                Ok(engine) => break engine,
+                Err(error) if places > 1 => {
+                    tracing::warn!(
+                        places,
+                        error = format!("{error:#}"),
+                        "no room for so many sandboxes"
+                    );
+                    places /= 4;
+                    places = places.max(1);
+                }
+                Err(error) => return Err(StartError(error)),
+            }
+        };
+        if places < config.places {
+            tracing::warn!(
+                places,
+                wanted = config.places,
+                "running with fewer sandboxes at once"
+            );
+        }
+        tracing::info!(places, ?memory_reset, "the WebAssembly engine has started");
+        let mut linker = Linker::new(&engine);
+        host::link(&mut linker).map_err(StartError)?;
+        start_clock(&engine);
+        let mut hasher = StableHasher::default();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let shared = Shared {
+            linker,
+            compiled,
+            places: Arc::new(Semaphore::new(places as usize)),
+            memory: config.memory,
+            memory_reset,
+            engine_hash: hasher.finish(),
+            engine,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Loads a component: from the cache of compiled code where it is there and authentic, otherwise by compiling it, which
+    /// takes a core for some tenths of a second. Blocks; call it where that is allowed.
+    pub fn load(&self, component: &[u8]) -> Result<LoadedAction, LoadError> {
+        self.load_digested(Digest::of(component), component)
+    }
+
+    /// [`Runtime::load`] for a component whose digest is known already.
+    pub fn load_digested(
+        &self,
+        digest: Digest,
+        component: &[u8],
+    ) -> Result<LoadedAction, LoadError> {
+        let Shared {
+            engine,
+            compiled,
+            engine_hash,
+            ..
+        } = &*self.shared;
+        let key = CacheKey {
+            digest,
+            engine_hash: *engine_hash,
+        };
+        if let Some(loaded) = compiled.as_ref().and_then(|cache| cache.load(engine, key)) {
+            return self.link(digest, &loaded, Origin::Cache);
+        }
+        if !is_component(component) {
+            return Err(LoadError::Invalid(wasmtime::Error::msg(
+                "it does not begin with the header of a WebAssembly component",
+            )));
+        }
+        let fresh = Component::from_binary(engine, component).map_err(LoadError::Invalid)?;
+        let action = self.link(digest, &fresh, Origin::Compiled)?;
+        if let Some(cache) = compiled {
+            let code = fresh.serialize().map_err(LoadError::Invalid)?;
+            cache.store(key, &code).map_err(LoadError::Platform)?;
+        }
+        Ok(action)
+    }
+
+    /// How memory is cleared between sandboxes, as decided at start.
+    pub fn memory_reset(&self) -> MemoryReset {
+        self.shared.memory_reset
+    }
+
+    /// Links a component against the world. Everything that can be checked without running it is checked here.
+    fn link(
+        &self,
+        digest: Digest,
+        component: &Component,
+        origin: Origin,
+    ) -> Result<LoadedAction, LoadError> {
+        let engine = &self.shared.engine;
+        let ty = component.component_type();
+        let refused: Vec<String> = ty
+            .imports(engine)
+            .filter(|(name, item)| match item.ty {
+                ComponentItem::Type(_) => false,
+                _ => !world::allows(name),
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        if !refused.is_empty() {
+            return Err(LoadError::Imports(refused));
+        }
+        let pre = self
+            .shared
+            .linker
+            .instantiate_pre(component)
+            .map_err(LoadError::World)?;
+        let pre = CustomPhoneProviderPre::new(pre).map_err(LoadError::World)?;
+        let places = places_needed(component);
+        Ok(LoadedAction::new(
+            self.shared.clone(),
+            digest,
+            pre,
+            places,
+            origin,
+        ))
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("memory_reset", &self.memory_reset())
+            .finish_non_exhaustive()
+    }
+}
+
+impl MemoryReset {
+    fn resolve(self) -> Self {
+        match self {
+            Self::Auto if swap_is_impossible() => Self::PagemapScan,
+            Self::Auto => Self::Overwrite,
+            chosen => chosen,
+        }
+    }
+}
+
+impl Digest {
+    /// The digest of a component.
+    pub fn of(component: &[u8]) -> Self {
+        Self(Sha256::digest(component).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn engine_config(config: &Config, places: u32, memory_reset: MemoryReset) -> wasmtime::Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(places)
+        .total_core_instances(places.saturating_mul(INSTANCES_PER_PLACE))
+        .total_memories(places.saturating_mul(MEMORIES_PER_PLACE))
+        .total_tables(places.saturating_mul(TABLES_PER_PLACE))
+        .total_stacks(places)
+        .max_core_instances_per_component(INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memory_size(config.memory)
+        .table_elements(Limits::default().table_elements)
+        // The guest's stack and data lie at the bottom of its memory (the SDK's templates see to it), so keeping these pages
+        // saves the system call that gives them back. A 0 for tables costs one for each of them.
+        .linear_memory_keep_resident(128 << 10)
+        .table_keep_resident(64 << 10)
+        .max_unused_warm_slots(100)
+        .pagemap_scan(match memory_reset {
+            MemoryReset::PagemapScan => Enabled::Auto,
+            MemoryReset::Auto | MemoryReset::Overwrite => Enabled::No,
+        });
+    let mut engine = wasmtime::Config::new();
+    engine
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(ASYNC_STACK)
+        .memory_init_cow(true)
+        // The world has synchronous functions only; without the machinery for others a call costs a third less.
+        .concurrency_support(false)
+        // Compiled code stays in memory, so it comes without what only debuggers and profilers read: a quarter of it. A
+        // trap is still told with the names of its functions. Windows cannot do without unwinding tables.
+        .debug_symbols(false)
+        .generate_address_map(false)
+        .native_unwind_info(cfg!(windows))
+        .wasm_custom_page_sizes(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_wide_arithmetic(false);
+    engine
+}
+
+/// The clock is a thread and no task: a busy runtime would hold a task up just when it is needed. It ends with its engine.
+fn start_clock(engine: &Engine) {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("phonebox-clock".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })
+        .expect("a process that starts can have one more thread");
+}
+
+/// How many places of the pool one instance of a component takes.
+fn places_needed(component: &Component) -> u32 {
+    component.resources_required().map_or(1, |required| {
+        let tables = required.num_tables.div_ceil(TABLES_PER_PLACE);
+        required
+            .num_memories
+            .div_ceil(MEMORIES_PER_PLACE)
+            .max(tables)
+            .max(1)
+    })
+}
+
+fn is_component(bytes: &[u8]) -> bool {
+    // The magic number, and the version and layer that mean a component.
+    bytes.starts_with(b"\0asm\x0d\0\x01\0")
+}
+
+/// Whether a limit of this process's control groups forbids swap. A machine without swap is not enough: it may get some.
+fn swap_is_impossible() -> bool {
+    let Ok(groups) = std::fs::read_to_string("/proc/self/cgroup") else {
+        return false;
+    };
+    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
+        return false;
+    };
+    let root = std::path::Path::new("/sys/fs/cgroup");
+    root.join(group)
+        .ancestors()
+        .take_while(|group| group.starts_with(root))
+        .filter_map(|group| std::fs::read_to_string(group.join("memory.swap.max")).ok())
+        .any(|limit| limit.trim() == "0")
+}
+
+/// A hash that is the same in every process, as the standard library's are not: it is part of what is kept on disk.
+#[derive(Default)]
+struct StableHasher(blake3::Hasher);
+
+impl Hasher for StableHasher {
+    fn finish(&self) -> u64 {
+        let hash = *self.0.finalize().as_bytes();
+        hash.first_chunk().copied().map_or(0, u64::from_le_bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}

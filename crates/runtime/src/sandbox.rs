@@ -1,0 +1,312 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use phonebox_contract::{Outcome, Receipt, truncate_reason};
+use phonebox_egress::{Exchange, Trip};
+use wasmtime::component::ResourceTable;
+use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::RunError;
+use crate::action::{Loaded, Run};
+use crate::capabilities::Capabilities;
+use crate::host;
+use crate::limits::{CpuMeter, Growth, HostCalls, Limits};
+use crate::redact::Redactor;
+use crate::report::{Report, Usage};
+
+/// Handles that one run may hold, of ours and of WASI's.
+const HANDLES: usize = 1000;
+/// What one call may copy from the guest into the host, in bytes.
+const COPY_LIMIT: usize = 1 << 20;
+/// Header fields of one request or response through `wasi:http`, with what they cost in memory, in bytes.
+const FIELDS_LIMIT: usize = 32 << 10;
+/// An action must be able to answer a request that timed out, so requests end a little before the run does.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// What belongs to one run.
+pub(crate) struct State {
+    pub(crate) run: Run,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) hooks: host::wasi_http::Hooks,
+    pub(crate) table: ResourceTable,
+    pub(crate) growth: Growth,
+    pub(crate) calls: HostCalls,
+    pub(crate) cache_changes: u32,
+    pub(crate) record: Arc<Record>,
+}
+
+/// What a run leaves behind. It outlives the store, so that a run that is cut off leaves its traces too.
+pub(crate) struct Record {
+    pub(crate) trip: Trip,
+    pub(crate) log: Mutex<host::log::Log>,
+    pub(crate) exchanges: Mutex<Vec<Exchange>>,
+    pub(crate) missing_secrets: Mutex<Vec<String>>,
+    /// The peak of memory in bytes, and the calls into the host. Told when the store is dropped.
+    used: Mutex<(usize, u64)>,
+    redactor: OnceLock<Redactor>,
+    run: Run,
+    capabilities: Capabilities,
+}
+
+impl Record {
+    /// The redactor is made when the first text has to be kept: most runs keep none.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        self.redactor
+            .get_or_init(|| Redactor::new(&self.run.event, &self.capabilities.secrets))
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        *lock(&self.record.used) = (self.growth.peak_memory, self.calls.calls);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
+
+/// Runs an action once.
+pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabilities) -> Report {
+    run.limits.deadline = run.limits.deadline.min(Limits::LONGEST_DEADLINE);
+    run.limits.memory = run.limits.memory.min(action.runtime.memory);
+    let limits = run.limits;
+    let _place = action
+        .runtime
+        .places
+        .acquire_many(action.places)
+        .await
+        .expect("the pool's semaphore is never closed");
+    let started = Instant::now();
+    let deadline = tokio::time::Instant::now() + limits.deadline;
+    let record = Arc::new(Record {
+        trip: capabilities
+            .outbound
+            .trip(deadline - GRACE.min(limits.deadline / 4)),
+        log: Mutex::default(),
+        exchanges: Mutex::default(),
+        missing_secrets: Mutex::default(),
+        used: Mutex::default(),
+        redactor: OnceLock::new(),
+        run: run.clone(),
+        capabilities: capabilities.clone(),
+    });
+    let meter = CpuMeter::default();
+    let mut usage = Usage::default();
+    let result = {
+        let mut sandbox = pin!(in_sandbox(
+            action,
+            run,
+            capabilities,
+            &record,
+            &meter,
+            &mut usage
+        ));
+        // A panic of the host that a guest provoked ends this run and nothing else. Its store is dropped, never used again.
+        let metered = std::future::poll_fn(|context| {
+            let poll = || meter.charge(|| sandbox.as_mut().poll(context));
+            catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
+                tracing::error!("the host panicked during a run");
+                Poll::Ready(Err(RunError::Host))
+            })
+        });
+        tokio::time::timeout_at(deadline, metered)
+            .await
+            .unwrap_or(Err(RunError::DeadlineExceeded {
+                limit: limits.deadline,
+            }))
+    };
+    usage.wall = started.elapsed();
+    usage.cpu = meter.spent();
+    (usage.peak_memory, usage.host_calls) = *lock(&record.used);
+    let (log, log_lines_dropped) = lock(&record.log).finish(&record);
+    let mut exchanges = std::mem::take(&mut *lock(&record.exchanges));
+    exchanges.extend(record.trip.abandoned());
+    for exchange in &mut exchanges {
+        exchange.mask(|path| record.redactor().redact(path));
+    }
+    Report {
+        result: redact(result, &record),
+        log,
+        log_lines_dropped,
+        exchanges,
+        missing_secrets: std::mem::take(&mut *lock(&record.missing_secrets)),
+        usage,
+    }
+}
+
+/// Everything that happens under the meter and the deadline.
+async fn in_sandbox(
+    action: &Loaded,
+    run: Run,
+    capabilities: &Capabilities,
+    record: &Arc<Record>,
+    meter: &CpuMeter,
+    usage: &mut Usage,
+) -> Result<Outcome, RunError> {
+    let started = Instant::now();
+    let limits = run.limits;
+    let event = host::event::lower(&run);
+    let mut store = new_store(action, run, capabilities, record, meter);
+    let instance = action.pre.instantiate_async(&mut store).await;
+    usage.instantiate = started.elapsed();
+    let answer = match instance {
+        Ok(instance) => instance.call_deliver(&mut store, &event).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(Ok(outcome)) => Ok(host::event::lift(outcome)),
+        Ok(Err(message)) => Err(RunError::Returned { message }),
+        Err(error) => Err(classify(&error, &store.data().growth, limits)),
+    }
+}
+
+fn new_store(
+    action: &Loaded,
+    run: Run,
+    capabilities: &Capabilities,
+    record: &Arc<Record>,
+    meter: &CpuMeter,
+) -> Store<State> {
+    let limits = run.limits;
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(FIELDS_LIMIT);
+    let state = State {
+        wasi: host::wasi::context(record),
+        http,
+        hooks: host::wasi_http::Hooks(record.clone()),
+        table,
+        growth: Growth::new(limits),
+        calls: HostCalls::new(limits.host_calls),
+        cache_changes: 0,
+        record: record.clone(),
+        capabilities: capabilities.clone(),
+        run,
+    };
+    let mut store = Store::new(&action.runtime.engine, state);
+    store.limiter(|state| &mut state.growth);
+    store.set_hostcall_fuel(COPY_LIMIT);
+    store.set_max_component_handles(HANDLES);
+    store.call_hook(|mut store, hook| {
+        if matches!(hook, CallHook::CallingHost) {
+            store.data_mut().calls.call()?;
+        }
+        Ok(())
+    });
+    // The clock ticks for everybody, also while this run waits; so a tick is only an occasion to look at the meter. Where
+    // there is budget left the thread is offered to others, so that a busy guest holds nobody up.
+    let meter = meter.clone();
+    store.epoch_deadline_callback(move |_| {
+        if meter.spent_now() > limits.cpu {
+            return Err(RunError::CpuExceeded { limit: limits.cpu }.into());
+        }
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(tokio::task::yield_now()),
+        ))
+    });
+    store.set_epoch_deadline(1);
+    store
+}
+
+/// Why a call ended in an error of the engine.
+fn classify(error: &wasmtime::Error, growth: &Growth, limits: Limits) -> RunError {
+    if let Some(error) = error.downcast_ref::<RunError>() {
+        return error.clone();
+    }
+    if error.downcast_ref::<I32Exit>().is_some() {
+        return RunError::Exited;
+    }
+    // A guest whose allocation failed traps by itself, and that its memory was refused is what its author has to know.
+    if growth.memory_refused {
+        return RunError::MemoryExceeded {
+            limit: limits.memory,
+        };
+    }
+    // What is no trap is still the guest's doing: a value of the wrong shape, a handle that it does not have.
+    let what = error.downcast_ref::<Trap>().map_or_else(
+        || error.root_cause().to_string(),
+        |trap| {
+            trap.to_string()
+                .trim_start_matches("wasm trap: ")
+                .to_owned()
+        },
+    );
+    let frames = error
+        .downcast_ref::<wasmtime::WasmBacktrace>()
+        .map_or_else(Vec::new, |trace| {
+            trace
+                .frames()
+                .iter()
+                .filter_map(|frame| frame.func_name().map(demangle))
+                .take(4)
+                .collect()
+        });
+    let message = if frames.is_empty() {
+        what
+    } else {
+        format!("{what}, in {}", frames.join(" < "))
+    };
+    RunError::Trapped { message }
+}
+
+fn demangle(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+}
+
+fn redact(result: Result<Outcome, RunError>, record: &Record) -> Result<Outcome, RunError> {
+    let redact = |text: String| truncate_reason(record.redactor().redact(&text));
+    match result {
+        Ok(Outcome::Drop { reason }) => Ok(Outcome::Drop {
+            reason: redact(reason),
+        }),
+        Ok(Outcome::Retry(mut request)) => {
+            request.reason = redact(request.reason);
+            Ok(Outcome::Retry(request))
+        }
+        Ok(Outcome::Sent {
+            receipt: Some(receipt),
+        }) => Ok(Outcome::Sent {
+            receipt: Some(Receipt {
+                provider: redact(receipt.provider),
+                message_id: redact(receipt.message_id),
+            }),
+        }),
+        Err(RunError::Returned { message }) => Err(RunError::Returned {
+            message: redact(message),
+        }),
+        Err(RunError::Trapped { message }) => Err(RunError::Trapped {
+            message: redact(message),
+        }),
+        other => other,
+    }
+}
+
+/// Locks, also after a panic: what a record holds is whole after every single change.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,162 @@
+//! Does, line by line, what `notification.as_text` tells it, and logs what came of it. So a test sees the world as a guest
+//! does, and can make the guest misbehave in any way there is.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use probe_guests::world::phonebox::action::types::{Event, Outcome, Receipt, RetryRequest};
+use probe_guests::world::phonebox::action::{cache, http, log, secrets};
+
+/// Counts the runs that this instance has seen: more than one, and sandboxes are used again.
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+struct Probe;
+
+impl probe_guests::world::Guest for Probe {
+    fn deliver(event: Event) -> Result<Outcome, String> {
+        for line in event.notification.as_text.lines() {
+            let mut words = line.trim().splitn(3, ' ').map(ToOwned::to_owned);
+            let mut word = || words.next().unwrap_or_default();
+            match (word().as_str(), word(), word()) {
+                ("", ..) => {}
+                ("sent", provider, message_id) if !provider.is_empty() => {
+                    return Ok(Outcome::Sent(Some(Receipt {
+                        provider,
+                        message_id,
+                    })));
+                }
+                ("sent", ..) => return Ok(Outcome::Sent(None)),
+                ("retry", after, reason) => {
+                    return Ok(Outcome::Retry(RetryRequest {
+                        reason,
+                        after: after.parse().ok(),
+                    }));
+                }
+                ("drop", one, two) => {
+                    return Ok(Outcome::Drop(format!("{one} {two}").trim().into()));
+                }
+                ("fail", one, two) => return Err(format!("{one} {two}")),
+                (command, one, two) => say(&run(command, &one, &two, &event)),
+            }
+        }
+        Ok(Outcome::Sent(None))
+    }
+}
+
+fn run(command: &str, one: &str, two: &str, event: &Event) -> String {
+    match command {
+        "say" => format!("{one} {two}").trim().to_owned(),
+        "print" => {
+            println!("{one} {two}");
+            "printed".to_owned()
+        }
+        "complain" => {
+            eprint!("{one} {two}");
+            "complained".to_owned()
+        }
+        "flood" => {
+            for _ in 0..one.parse().unwrap_or(0) {
+                say(two);
+            }
+            "flooded".to_owned()
+        }
+        "runs" => format!(
+            "run {} of this instance",
+            RUNS.fetch_add(1, Ordering::Relaxed) + 1
+        ),
+        "attempt" => format!("{} {}", event.notification_id, event.attempt),
+        "event" => format!("{event:?}"),
+        "event-json" => probe_guests::world::event_json(),
+        "secret" => format!("{:?}", secrets::get(one)),
+        "secrets" => secrets::names().join(" "),
+        "environment" => {
+            format!(
+                "{} variables, {} arguments",
+                std::env::vars().count(),
+                std::env::args().count()
+            )
+        }
+        "clock" => {
+            let start = Instant::now();
+            let nanoseconds = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .subsec_nanos();
+            format!(
+                "{} {}",
+                nanoseconds % 1_000_000,
+                start.elapsed().subsec_nanos() % 1_000_000
+            )
+        }
+        "poll-clock" => {
+            for _ in 0..one.parse().unwrap_or(0) {
+                black_box(Instant::now());
+            }
+            "polled".to_owned()
+        }
+        "cache-set" => {
+            let ttl = two.split_once(' ').and_then(|(_, ttl)| ttl.parse().ok());
+            let value = two.split(' ').next().unwrap_or_default();
+            let expiry = cache::Expiry {
+                ttl,
+                expires_at: None,
+            };
+            match cache::set(one, value, expiry) {
+                Ok(entry) => format!("kept {}", entry.value),
+                Err(error) => format!("{error:?}"),
+            }
+        }
+        "cache-get" => format!("{:?}", cache::get(one).map(|entry| entry.value)),
+        "cache-delete" => format!("{:?}", cache::delete(one)),
+        "send" => send(one, two),
+        "panic" => panic!("{one} {two}"),
+        "exit" => std::process::exit(one.parse().unwrap_or(1)),
+        "spin" => loop {
+            black_box(0);
+        },
+        "sleep" => {
+            std::thread::sleep(Duration::from_millis(one.parse().unwrap_or(0)));
+            "slept".to_owned()
+        }
+        "grow" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            loop {
+                hoard.push(black_box(vec![1; 1 << 20]));
+            }
+        }
+        "recurse" => format!("{}", recurse(1)),
+        other => format!("unknown command {other}"),
+    }
+}
+
+fn send(method: &str, url: &str) -> String {
+    let request = http::Request {
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        timeout_ms: None,
+    };
+    match http::send(&request) {
+        Ok(response) => {
+            format!(
+                "{} {}",
+                response.status,
+                String::from_utf8_lossy(&response.body)
+            )
+        }
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+fn say(message: &str) {
+    log::write(log::Level::Info, message);
+}
+
+#[expect(unconditional_recursion, reason = "that is the point")]
+fn recurse(depth: u64) -> u64 {
+    black_box(recurse(black_box(depth + 1))) + 1
+}
+
+probe_guests::world::export!(Probe);
