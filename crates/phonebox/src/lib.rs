@@ -1,0 +1,50 @@
+//! The application, and the crate that a platform embeds: provider actions and the delivery of notifications by them.
+//!
+//! Cast: an [`Action`] is a checked component with its [`Manifest`]. A [`Phonebox`] is a process's host; its
+//! [`deploy`](Phonebox::deploy) loads an action for a tenant, with its secrets, and gives a [`Deployment`].
+//! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
+//! notification is settled, as [`schedule`] says, and gives a [`Delivery`].
+//!
+//! One notification in order: the event goes to the deployment; the action runs in a sandbox that reaches only what its
+//! manifest asks for, below the operator's ceiling; its outcome and the schedule decide whether to try again, and when.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use phonebox::{Action, Event, Phonebox, Secrets};
+//!
+//! let phonebox = Phonebox::builder().build()?;
+//! let action = Action::from_component(std::fs::read("twilio.wasm")?)?;
+//! let secrets: Secrets = [("TWILIO_AUTH_TOKEN", "…")].into_iter().collect();
+//! let sms = phonebox.deploy("acme", &action, secrets)?;
+//!
+//! let event = Event::from_json(&std::fs::read_to_string("event.json")?)?;
+//! let delivery = sms.deliver(event, |_| {}).await;
+//! println!("{}", delivery.status);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it refuses to do: read the environment or a configuration file; keep anything on disk but compiled code, where it
+//! is told to; send a code after it has expired.
+
+mod action;
+mod delivery;
+mod host;
+mod manifest;
+pub mod schedule;
+
+pub use action::{Action, InvalidAction};
+pub use delivery::{Attempt, CODE_VALIDITY, Delivery};
+pub use host::{Builder, DeployError, Deployment, Phonebox};
+pub use manifest::{InvalidManifest, Manifest, SecretSpec};
+
+pub use phonebox_componentize as componentize;
+pub use phonebox_contract::{
+    DeliveryMethod, Event, Fault, InvalidEvent, NotificationId, Outcome, PhoneNumber, Receipt,
+    RetryRequest, Sensitive, Status, Violation,
+};
+pub use phonebox_egress as egress;
+pub use phonebox_runtime::{
+    CompiledCache, Config, Digest, Level, Limits, LoadError, LogLine, MemoryReset, Origin, Report,
+    RunError, Runtime, Secrets, Usage,
+};

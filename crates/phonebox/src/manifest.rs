@@ -1,0 +1,387 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use phonebox_egress::{InvalidRule, Policy, Rule};
+use phonebox_runtime::Limits;
+use serde::{Deserialize, Serialize};
+
+/// The trigger that actions are for.
+pub(crate) const TRIGGER: &str = "custom-phone-provider";
+/// Secrets of one action, as in Auth0.
+const SECRETS: usize = 30;
+/// The longest name, in characters.
+const NAME: usize = 128;
+
+/// An author's `action.toml`: what the action is called, what it wants to reach, which secrets it reads.
+///
+/// It is a wish. What is granted is that of it which the operator's ceiling allows.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// The action's name.
+    pub name: String,
+    /// What it does, in a sentence.
+    pub description: Option<String>,
+    /// What it wants to reach.
+    pub egress: Vec<Rule>,
+    /// The secrets that it reads, by name.
+    pub secrets: BTreeMap<String, SecretSpec>,
+    /// The limits that it wants, where they differ from the defaults.
+    #[serde(skip)]
+    pub limits: Limits,
+}
+
+/// What a manifest says of one secret.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SecretSpec {
+    /// What it is, and where to find it.
+    pub description: Option<String>,
+    /// A value of the right form that is worth nothing: `phonebox dev` and `phonebox test` use it.
+    pub example: Option<String>,
+    /// Whether the action works without it.
+    pub optional: bool,
+}
+
+/// Why a text is not a manifest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidManifest {
+    /// It is not TOML, or a value has the wrong type. The message has the line.
+    #[error("action.toml cannot be read: {0}")]
+    Syntax(String),
+    /// A key that means nothing.
+    #[error("action.toml has the unknown key `{key}`")]
+    UnknownKey {
+        /// Where, for example `egress.orgin`.
+        key: String,
+        /// The known key that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A key that is needed.
+    #[error("action.toml has no `{0}`")]
+    Missing(&'static str),
+    /// It is for a trigger that does not exist here.
+    #[error("action.toml is for the trigger `{0}`, and there is only `{TRIGGER}`")]
+    Trigger(String),
+    /// The action's name has characters that names may not have.
+    #[error(
+        "the action's name `{0}` is not 1 to {NAME} letters, digits, dots, dashes and underscores"
+    )]
+    Name(String),
+    /// A rule cannot be granted.
+    #[error("egress rule {number} of action.toml cannot be granted: {source}")]
+    Rule {
+        /// Which, from 1.
+        number: usize,
+        /// Why.
+        source: InvalidRule,
+    },
+    /// The rules cannot be granted together.
+    #[error("the egress rules of action.toml cannot be granted: {0}")]
+    Rules(InvalidRule),
+    /// A secret's name is not as it must be.
+    #[error("`{0}` is not a name for a secret")]
+    SecretName(String),
+    /// Too many secrets.
+    #[error("action.toml names {0} secrets, and the limit is {SECRETS}")]
+    TooManySecrets(usize),
+    /// A limit is out of range.
+    #[error("`limits.{key}` of action.toml is {value}, and may be {least} to {most}")]
+    Limit {
+        /// Which.
+        key: &'static str,
+        /// What it is.
+        value: u64,
+        /// The least that it may be.
+        least: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+}
+
+impl InvalidManifest {
+    /// What to write instead.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("did you mean `{nearest}`?")),
+            Self::Missing("name") => Some("add a line like: name = \"twilio\"".to_owned()),
+            Self::Missing(_) => Some(format!("add the line: trigger = \"{TRIGGER}\"")),
+            Self::Trigger(_) => Some(format!("write trigger = \"{TRIGGER}\"")),
+            Self::Rule { source, .. } | Self::Rules(source) => Some(source.hint().to_owned()),
+            Self::SecretName(_) => Some(
+                "use capital letters, digits and underscores, as in TWILIO_AUTH_TOKEN".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// What stands in the file, before it is understood.
+#[derive(Deserialize)]
+struct Written {
+    name: Option<String>,
+    trigger: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    egress: Vec<WrittenRule>,
+    #[serde(default)]
+    secrets: BTreeMap<String, SecretSpec>,
+    #[serde(default)]
+    limits: WrittenLimits,
+}
+
+#[derive(Deserialize)]
+struct WrittenRule {
+    origin: String,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenLimits {
+    deadline_ms: Option<u64>,
+    memory_mib: Option<u64>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    pub fn parse(text: &str) -> Result<Self, InvalidManifest> {
+        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(error.to_string());
+        let table: toml::Table = text.parse().map_err(syntax)?;
+        known_keys(&table)?;
+        let written: Written = toml::from_str(text).map_err(syntax)?;
+
+        let trigger = written.trigger.ok_or(InvalidManifest::Missing("trigger"))?;
+        if trigger != TRIGGER {
+            return Err(InvalidManifest::Trigger(trigger));
+        }
+        let name = written.name.ok_or(InvalidManifest::Missing("name"))?;
+        if !is_name(&name) {
+            return Err(InvalidManifest::Name(name));
+        }
+        let mut egress = Vec::with_capacity(written.egress.len());
+        for (index, rule) in written.egress.into_iter().enumerate() {
+            let rule = Rule::new(&rule.origin, &rule.methods, &rule.paths);
+            egress.push(rule.map_err(|source| InvalidManifest::Rule {
+                number: index + 1,
+                source,
+            })?);
+        }
+        Policy::new(egress.clone()).map_err(InvalidManifest::Rules)?;
+        if written.secrets.len() > SECRETS {
+            return Err(InvalidManifest::TooManySecrets(written.secrets.len()));
+        }
+        if let Some(name) = written.secrets.keys().find(|name| !is_secret_name(name)) {
+            return Err(InvalidManifest::SecretName(name.clone()));
+        }
+        Ok(Self {
+            name,
+            description: written.description,
+            egress,
+            secrets: written.secrets,
+            limits: written.limits.read()?,
+        })
+    }
+
+    /// What the action wants to reach, as a policy.
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.egress.clone()).expect("checked when it was read")
+    }
+}
+
+impl WrittenLimits {
+    fn read(&self) -> Result<Limits, InvalidManifest> {
+        let mut limits = Limits::default();
+        if let Some(value) = self.deadline_ms {
+            let most = u64::try_from(Limits::LONGEST_DEADLINE.as_millis()).expect("20,000");
+            limits.deadline = Duration::from_millis(within("deadline_ms", value, 100, most)?);
+        }
+        if let Some(value) = self.memory_mib {
+            let value = within("memory_mib", value, 1, 64)?;
+            limits.memory = usize::try_from(value << 20).expect("at most 64 MiB");
+        }
+        Ok(limits)
+    }
+}
+
+fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64, InvalidManifest> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(InvalidManifest::Limit {
+        key,
+        value,
+        least,
+        most,
+    })
+}
+
+/// Refuses what serde would pass over, with the known key that is most like it.
+fn known_keys(table: &toml::Table) -> Result<(), InvalidManifest> {
+    only(
+        table,
+        "",
+        &[
+            "description",
+            "egress",
+            "limits",
+            "name",
+            "secrets",
+            "trigger",
+        ],
+    )?;
+    let rules = table
+        .get("egress")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten();
+    for rule in rules.filter_map(toml::Value::as_table) {
+        only(rule, "egress.", &["methods", "origin", "paths"])?;
+    }
+    let secrets = table
+        .get("secrets")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flatten();
+    for (name, secret) in secrets.filter_map(|(name, secret)| Some((name, secret.as_table()?))) {
+        only(
+            secret,
+            &format!("secrets.{name}."),
+            &["description", "example", "optional"],
+        )?;
+    }
+    let limits = table.get("limits").and_then(toml::Value::as_table);
+    limits.map_or(Ok(()), |limits| {
+        only(limits, "limits.", &["deadline_ms", "memory_mib"])
+    })
+}
+
+fn only(table: &toml::Table, prefix: &str, known: &[&'static str]) -> Result<(), InvalidManifest> {
+    let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let alike = |name: &&&str| strsim::jaro_winkler(unknown, name);
+    let nearest = known
+        .iter()
+        .max_by(|one, other| alike(one).total_cmp(&alike(other)));
+    let nearest = nearest.filter(|name| alike(name) > 0.7);
+    Err(InvalidManifest::UnknownKey {
+        key: format!("{prefix}{unknown}"),
+        nearest: nearest.copied(),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    name.len() <= NAME
+        && name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        name = "twilio"
+        trigger = "custom-phone-provider"
+        description = "Sends."
+        [[egress]]
+        origin = "https://api.twilio.com"
+        paths = ["/2010-04-01/Accounts/*/Messages.json"]
+        [secrets.TOKEN]
+        example = "x"
+        [limits]
+        deadline_ms = 5000
+    "#;
+
+    #[test]
+    fn a_manifest_is_read() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        assert_eq!(
+            (manifest.name.as_str(), manifest.egress.len()),
+            ("twilio", 1)
+        );
+        assert_eq!(manifest.secrets["TOKEN"].example.as_deref(), Some("x"));
+        assert_eq!(manifest.limits.deadline, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_mend() {
+        let with = |from: &str, to: &str| GOOD.replace(from, to);
+        for (text, error, hint) in [
+            (
+                with("name = \"twilio\"", ""),
+                "action.toml has no `name`",
+                "add a line like",
+            ),
+            (
+                with("[[egress]]", "[[egres]]"),
+                "the unknown key `egres`",
+                "did you mean `egress`?",
+            ),
+            (
+                with("paths", "path"),
+                "the unknown key `egress.path`",
+                "did you mean `paths`?",
+            ),
+            (
+                with("example", "exampel"),
+                "`secrets.TOKEN.exampel`",
+                "did you mean `example`?",
+            ),
+            (
+                with("deadline_ms", "deadline"),
+                "`limits.deadline`",
+                "did you mean `deadline_ms`?",
+            ),
+            (
+                with("custom-phone-provider", "post-login"),
+                "the trigger `post-login`",
+                "write trigger",
+            ),
+            (
+                with("TOKEN", "token"),
+                "`token` is not a name for a secret",
+                "use capital letters",
+            ),
+            (
+                with("https://api", "ftp://api"),
+                "egress rule 1 of action.toml cannot",
+                "",
+            ),
+            (
+                with("5000", "60000"),
+                "is 60000, and may be 100 to 20000",
+                "",
+            ),
+            (
+                with("\"twilio\"", "\"tw ilio\""),
+                "`tw ilio` is not 1 to 128 letters",
+                "",
+            ),
+            (with("= \"x\"", "= 1"), "line 9", ""),
+            (with("]]", ""), "line 5", ""),
+        ] {
+            let invalid = Manifest::parse(&text).unwrap_err();
+            let (message, mend) = (invalid.to_string(), invalid.hint().unwrap_or_default());
+            assert!(message.contains(error), "{error}: {message}");
+            assert!(mend.starts_with(hint), "{error}: {mend}");
+        }
+    }
+}

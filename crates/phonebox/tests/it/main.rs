@@ -1,0 +1,11 @@
+//! The application against providers that are no doubles: real software, started for the test.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has found something"
+)]
+
+mod gateway;
+mod kannel;
