@@ -1,0 +1,31 @@
+use phonebox::{Action, Digest, Manifest};
+use serde::Serialize;
+
+use crate::args;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::project::Project;
+
+#[derive(Serialize)]
+struct Built<'a> {
+    path: String,
+    digest: Digest,
+    size: usize,
+    manifest: &'a Manifest,
+}
+
+pub(super) fn run(arguments: &args::Project, output: Output) -> Result<Code, Failure> {
+    let (action, path) = Project::open(&arguments.folder)?.build(output)?;
+    let path = path.display().to_string();
+    output.result(&path, &built(&action, path.clone()));
+    Ok(Code::Ok)
+}
+
+fn built(action: &Action, path: String) -> Built<'_> {
+    Built {
+        path,
+        digest: action.digest(),
+        size: action.component().len(),
+        manifest: action.manifest(),
+    }
+}

@@ -1,0 +1,141 @@
+use std::fmt::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use phonebox::componentize::Checked;
+use phonebox::{Action, Config, Digest, LoadError, Manifest, Runtime};
+use serde::Serialize;
+
+use crate::args;
+use crate::failure::{Code, Failure};
+use crate::output::{BOLD, DIM, GOOD, Output};
+use crate::project::{Project, kilobytes};
+use crate::trace::milliseconds;
+
+/// What an action is, as far as can be said without running it.
+#[derive(Serialize)]
+struct Findings<'a> {
+    digest: Digest,
+    component: &'a Checked,
+    manifest: &'a Manifest,
+    deadline_ms: u128,
+    memory_mib: usize,
+    compile_ms: u128,
+}
+
+pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failure> {
+    let path = &arguments.path;
+    let action = if path.is_file() {
+        let component =
+            std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))?;
+        Action::from_component(component)?
+    } else {
+        Project::open(path)?.build(output)?.0
+    };
+    // What the names leave open, the types, is found by linking.
+    let runtime = Runtime::new(&one_place(), None).map_err(|error| Failure::chain(&error))?;
+    let started = Instant::now();
+    runtime
+        .load_digested(action.digest(), action.component())
+        .map_err(|error| load(&error))?;
+    let compiled = started.elapsed();
+    let findings = Findings {
+        digest: action.digest(),
+        component: action.checked(),
+        manifest: action.manifest(),
+        deadline_ms: action.manifest().limits.deadline.as_millis(),
+        memory_mib: action.manifest().limits.memory >> 20,
+        compile_ms: compiled.as_millis(),
+    };
+    output.result(Text(&findings, compiled), &findings);
+    Ok(Code::Ok)
+}
+
+fn one_place() -> Config {
+    let mut config = Config::new();
+    config.places = 1;
+    config
+}
+
+fn load(error: &LoadError) -> Failure {
+    let failure = Failure::chain(error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+struct Text<'a>(&'a Findings<'a>, Duration);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(
+            Findings {
+                digest,
+                component,
+                manifest,
+                deadline_ms,
+                memory_mib,
+                ..
+            },
+            compiled,
+        ) = self;
+        writeln!(f, "{BOLD}{}{BOLD:#}  {DIM}{digest}{DIM:#}", manifest.name)?;
+        if let Some(description) = &manifest.description {
+            writeln!(f, "  {description}")?;
+        }
+        writeln!(
+            f,
+            "  weighs    {}, {} functions; compiles in {}",
+            kilobytes(component.size),
+            component.functions,
+            milliseconds(*compiled)
+        )?;
+        let (ours, wasi): (Vec<_>, Vec<_>) = component
+            .imports
+            .iter()
+            .partition(|name| !name.starts_with("wasi:"));
+        row(f, "imports", ours.iter().map(ToString::to_string))?;
+        if !wasi.is_empty() {
+            row(
+                f,
+                "",
+                [format!("and {} interfaces of WASI 0.2", wasi.len())],
+            )?;
+        }
+        let rules = manifest.egress.iter().map(ToString::to_string);
+        row(f, "reaches", rules)?;
+        let secrets = manifest.secrets.iter().map(|(name, spec)| {
+            let mut line = name.clone();
+            if spec.optional {
+                line.push_str(" (optional)");
+            }
+            if let Some(description) = &spec.description {
+                write!(line, "  {DIM}{description}{DIM:#}")
+                    .expect("writing to a String never fails");
+            }
+            line
+        });
+        row(f, "reads", secrets)?;
+        writeln!(
+            f,
+            "  may use   {deadline_ms} ms, {memory_mib} MiB of memory"
+        )?;
+        write!(f, "  {GOOD}nothing would be refused{GOOD:#}")
+    }
+}
+
+/// A heading, and lines beside it; `nothing` where there are none.
+fn row(
+    f: &mut fmt::Formatter<'_>,
+    heading: &str,
+    lines: impl IntoIterator<Item = String>,
+) -> fmt::Result {
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_none() {
+        return writeln!(f, "  {heading:<9} nothing");
+    }
+    for (index, line) in lines.enumerate() {
+        writeln!(f, "  {:<9} {line}", if index == 0 { heading } else { "" })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::args;
+use crate::embedded;
+use crate::failure::{Code, Failure};
+use crate::output::{BOLD, Output};
+
+/// What git has to leave alone: builds, and the way to this machine's copy of the SDK.
+const IGNORED: &str = "/target/\n/.cargo/config.toml\n";
+
+#[derive(Serialize)]
+struct Made<'a> {
+    name: &'a str,
+    folder: String,
+}
+
+pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure> {
+    let name = &arguments.name;
+    let is_letter =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if name.len() > 64
+        || !name.chars().all(is_letter)
+        || !name.starts_with(|first: char| first.is_ascii_lowercase())
+    {
+        return Err(
+            Failure::new(format!("`{name}` is not a name for an action"))
+                .hint(
+                    "use small letters, digits and dashes, and begin with a letter, as in acme-sms",
+                )
+                .code(Code::Usage),
+        );
+    }
+    let folder = Path::new(name);
+    if folder.exists() {
+        return Err(
+            Failure::new(format!("there is something called {name} here already"))
+                .hint("choose another name, or remove it")
+                .code(Code::Conflict),
+        );
+    }
+    let (template, was) = embedded::template(arguments.template);
+    let failed = |error| Failure::file("cannot write", folder, &error);
+    template
+        .write(folder, |path, content| match path {
+            // The first line with the name is the package's own.
+            "Cargo.toml" | "Cargo.lock" | "action.toml" => {
+                let text = String::from_utf8_lossy(content);
+                let (from, to) = (
+                    format!("name = \"{was}\"\n"),
+                    format!("name = \"{name}\"\n"),
+                );
+                text.replacen(&from, &to, 1).into_bytes()
+            }
+            _ => content.to_vec(),
+        })
+        .map_err(failed)?;
+    fs::write(folder.join(".gitignore"), IGNORED).map_err(failed)?;
+    fs::create_dir_all(folder.join(".cargo")).map_err(failed)?;
+    fs::write(
+        folder.join(".cargo/config.toml"),
+        cargo_config(&embedded::sdk()?),
+    )
+    .map_err(failed)?;
+
+    let text = format!(
+        "made {BOLD}{name}{BOLD:#}: the handler is in {name}/src/lib.rs, what it may reach in {name}/action.toml\n\
+         try it:  cd {name} && phonebox dev\n\
+         test it: phonebox test {name}"
+    );
+    output.result(
+        text,
+        &Made {
+            name,
+            folder: folder.display().to_string(),
+        },
+    );
+    Ok(Code::Ok)
+}
+
+/// Lets plain cargo, and with it editors and `cargo test`, find the SDK that came with this program.
+fn cargo_config(sdk: &Path) -> String {
+    format!(
+        "# Written by `phonebox new` for this machine: the copy of the SDK that came with phonebox.\n\
+         [patch.crates-io]\n\
+         phonebox-sdk = {{ path = '{}' }}\n\
+         phonebox-sdk-macros = {{ path = '{}' }}\n",
+        sdk.join("sdk").display(),
+        sdk.join("macros").display()
+    )
+}

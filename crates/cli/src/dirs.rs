@@ -1,0 +1,79 @@
+//! Where the program keeps what it can make again: compiled code, the SDK, the built-in example. And the one place that
+//! reads the environment.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use phonebox::CompiledCache;
+
+use crate::failure::{Code, Failure};
+
+/// The program's folder: `PHONEBOX_HOME`, or `phonebox` in the user's cache folder.
+pub(crate) fn home() -> Result<PathBuf, Failure> {
+    let home =
+        variable("PHONEBOX_HOME").or_else(|| Some(variable("XDG_CACHE_HOME")?.join("phonebox")));
+    let home = home.or_else(|| Some(variable("HOME")?.join(".cache/phonebox")));
+    home.ok_or_else(|| {
+        Failure::new("there is no home folder to keep compiled code in")
+            .hint("set PHONEBOX_HOME to a folder of yours")
+            .code(Code::Unavailable)
+    })
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line reads the environment, here"
+    )]
+    let value = std::env::var_os(name)?;
+    (!value.is_empty()).then(|| value.into())
+}
+
+/// The cache of compiled code. Its key lies outside the folder that it vouches for.
+pub(crate) fn compiled() -> Result<CompiledCache, Failure> {
+    let home = home()?;
+    let path = home.join("code.key");
+    let key = key(&path).map_err(|error| Failure::file("cannot read or make", &path, &error))?;
+    let code = home.join("code");
+    CompiledCache::open(&code, key).map_err(|error| {
+        Failure::chain(&error).hint(format!("see to {}, or remove it", code.display()))
+    })
+}
+
+/// The key in a file that only its owner can read. Made at the first call.
+fn key(path: &Path) -> io::Result<[u8; 32]> {
+    let read = || {
+        let key = fs::read(path)?;
+        key.try_into().map_err(|_| {
+            io::Error::other("a key has 32 bytes; remove the file to have another one made")
+        })
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        read => return read,
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    match write_new(path, &key) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(),
+        written => written.map(|()| key),
+    }
+}
+
+/// Makes a file with all its content at once, readable by its owner alone.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&temporary)?.write_all(content)?;
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary)?;
+    linked
+}

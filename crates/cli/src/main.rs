@@ -1,0 +1,7 @@
+//! The `phonebox` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    phonebox_cli::main()
+}

@@ -1,0 +1,100 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use phonebox::componentize::rust::{self, BuildError, TARGET};
+use phonebox::{Action, Manifest, Secrets};
+
+use crate::embedded;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+
+/// An action's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Project {
+    pub(crate) folder: PathBuf,
+}
+
+impl Project {
+    /// The folder, if there is an action in it.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+        let manifest = folder.join("action.toml");
+        if manifest.is_file() {
+            return Ok(Self {
+                folder: folder.to_owned(),
+            });
+        }
+        Err(Failure::new(format!(
+            "there is no action in {}: it has no action.toml",
+            folder.display()
+        ))
+        .hint("name the action's folder, or make one with `phonebox new NAME`")
+        .code(Code::NotFound))
+    }
+
+    /// The text of its manifest.
+    pub(crate) fn manifest(&self) -> Result<String, Failure> {
+        let path = self.folder.join("action.toml");
+        fs::read_to_string(&path).map_err(|error| Failure::file("cannot read", &path, &error))
+    }
+
+    /// Builds the component, puts the manifest in, and writes it to `target/NAME.wasm`.
+    pub(crate) fn build(&self, output: Output) -> Result<(Action, PathBuf), Failure> {
+        let text = self.manifest()?;
+        // A mistake in it should not take a whole build to be found.
+        let manifest = Manifest::parse(&text)?;
+        if !self.folder.join("Cargo.toml").is_file() {
+            return Err(Failure::new(format!("{} has no Cargo.toml", self.folder.display()))
+                .hint("actions are written in Rust; see `phonebox new`, or give a component to `phonebox check`")
+                .code(Code::NotFound));
+        }
+        if !rust::has_target(&self.folder) {
+            output.step(
+                "installing",
+                format!("the compilation target {TARGET}, by rustup"),
+            );
+            rust::install_target(&self.folder)?;
+        }
+        output.step("building", self.folder.display());
+        let started = Instant::now();
+        let built = rust::Project::new(&self.folder)
+            .sdk(embedded::sdk()?)
+            .build();
+        let component = built.inspect_err(|error| {
+            if let BuildError::Compiler(said) | BuildError::NoTarget(said) = error {
+                output.say(said.trim_end());
+            }
+        })?;
+        let action = Action::assemble(&component, &text)?;
+        let target = self.folder.join("target");
+        let path = target.join(format!("{}.wasm", manifest.name));
+        fs::create_dir_all(&target)
+            .and_then(|()| fs::write(&path, action.component()))
+            .map_err(|error| Failure::file("cannot write", &path, &error))?;
+        let (size, seconds) = (
+            kilobytes(action.component().len()),
+            started.elapsed().as_secs_f64(),
+        );
+        output.step(
+            "built",
+            format!("{} ({size}) in {seconds:.1} s", path.display()),
+        );
+        Ok((action, path))
+    }
+}
+
+/// The secrets to try an action out with: the examples of its manifest, and over them what is given here. Real values are of
+/// no use here, where every request ends in the inbox.
+pub(crate) fn example_secrets(manifest: &Manifest, more: &BTreeMap<String, String>) -> Secrets {
+    let examples = manifest.secrets.iter();
+    let examples = examples.filter_map(|(name, spec)| Some((name, spec.example.as_ref()?)));
+    examples.chain(more).collect()
+}
+
+/// Bytes as people say them.
+pub(crate) fn kilobytes(bytes: usize) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
+    let kilobytes = bytes as f64 / 1000.0;
+    format!("{kilobytes:.0} kB")
+}

@@ -1,0 +1,68 @@
+use std::net::Ipv4Addr;
+
+use phonebox::egress::{Egress, Origin};
+use phonebox::{Action, CompiledCache, Config, DeployError, Deployment, Phonebox, Secrets};
+
+use crate::failure::Failure;
+use crate::inbox::Inbox;
+
+/// An action on a host of its own, whose every way out leads to an inbox: whatever name the action asks for, the inbox
+/// answers. Nothing leaves the machine.
+pub(crate) fn deploy(
+    inbox: &Inbox,
+    action: &Action,
+    secrets: Secrets,
+    compiled: CompiledCache,
+    places: u32,
+) -> Result<Deployment, Failure> {
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    let mut egress = Egress::builder()
+        .resolve_others(vec![inbox.provider_address()])
+        .trust(inbox.certificate())
+        .reachable(
+            phonebox::egress::IpNet::new(loopback, 32).expect("32 bits are a whole address"),
+        );
+    for rule in &action.manifest().egress {
+        if let Ok(origin) = Origin::parse(&rule.origin())
+            && origin.scheme() == "http"
+        {
+            egress = egress.dangerous_plain_http(origin);
+        }
+    }
+    let egress = egress.build().map_err(|error| Failure::chain(&error))?;
+    let mut runtime = Config::new();
+    runtime.places = places;
+    let phonebox = Phonebox::builder()
+        .runtime(runtime)
+        .compiled(compiled)
+        .egress(egress)
+        .build();
+    let phonebox = phonebox.map_err(|error| Failure::chain(&error))?;
+    phonebox
+        .deploy("dev", action, secrets)
+        .map_err(|error| match error {
+            DeployError::MissingSecret {
+                ref name,
+                nearest: None,
+            } => {
+                let hint = format!(
+                    "give [secrets.{name}] an `example` in action.toml, or say optional = true"
+                );
+                Failure::from(error).hint(hint)
+            }
+            error => error.into(),
+        })
+}
+
+/// Runs what blocks where that is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| {
+            Err(Failure::new(format!(
+                "a step of the program panicked: {panic}"
+            )))
+        })
+}

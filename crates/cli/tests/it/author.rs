@@ -1,0 +1,97 @@
+//! An author's way: new, build, check, test, and cargo's own tests, in a folder outside the repository.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::program::{Desk, Ran};
+
+#[test]
+fn every_template_can_be_built_checked_and_tested() {
+    for template in ["twilio", "twilio-verify", "generic-http"] {
+        let desk = Desk::new();
+        let ran = desk.run(&["new", "acme-new", "--template", template]);
+        assert!(
+            ran.code == 0 && ran.stdout.contains("cd acme-new && phonebox dev"),
+            "{ran:?}"
+        );
+
+        let (code, built) = desk.json(&["build", "acme-new"]);
+        assert_eq!(
+            (code, &built["manifest"]["name"]),
+            (0, &json!("acme-new")),
+            "{built}"
+        );
+        let component = built["path"].as_str().unwrap();
+        let (code, checked) = desk.json(&["check", component]);
+        assert_eq!(code, 0, "{checked}");
+        assert_eq!(checked["digest"], built["digest"]);
+        let imports = checked["component"]["imports"].to_string();
+        assert!(imports.contains("phonebox:action/http@1.0.0"), "{imports}");
+
+        let ran = desk.run(&["test", "acme-new", "--filter", "sms"]);
+        assert!(
+            ran.code == 0 && ran.stdout.starts_with("1 passed, 0 failed"),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn an_authors_own_tests_run_by_plain_cargo() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["new", "acme-cargo"]).code, 0);
+    let output = Command::new("cargo")
+        .args(["test", "--quiet"])
+        .current_dir(desk.path().join("acme-cargo"))
+        .env(
+            "CARGO_TARGET_DIR",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/../guests"),
+        )
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && stdout.contains("test result: ok. 7 passed"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_mistake_in_the_source_is_shown_as_the_compiler_says_it() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["new", "acme-broken"]).code, 0);
+    desk.write(
+        "acme-broken/src/lib.rs",
+        "#[phonebox_sdk::custom_phone_provider]\nasync fn deliver(_: phonebox_sdk::Event) {}\n",
+    );
+    let Ran { code, stderr, .. } = desk.run(&["build", "acme-broken"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("src/lib.rs:2:1"), "{stderr}");
+    let end = "error: the action does not compile\n hint: mend what the compiler says above\n";
+    assert!(stderr.ends_with(end), "{stderr}");
+}
+
+#[test]
+fn check_says_what_an_action_asks_for() {
+    let desk = Desk::new();
+    assert_eq!(
+        desk.run(&["new", "acme-check", "--template", "generic-http"])
+            .code,
+        0
+    );
+    let ran = desk.run(&["check", "acme-check"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for line in [
+        "acme-check  sha256:",
+        "  weighs    ",
+        "  imports   ",
+        "  reaches   POST https://",
+        "  reads     ",
+        "  may use   10000 ms, 64 MiB",
+        "  nothing would be refused",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}: {ran:?}");
+    }
+}

@@ -1,0 +1,177 @@
+//! `phonebox dev`: once, and staying up.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::inbox::client;
+use crate::program::Desk;
+
+/// Longer than anything here takes; only a failure waits so long.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+#[test]
+fn once_sends_a_code_and_prints_one_line() {
+    let desk = Desk::new();
+    let ran = desk.run(&["dev", "--once", "--env-file", "dev.env"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 1), "{ran:?}");
+    let once: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&once["status"], &once["outcome"]["kind"]),
+        (&json!("sent"), &json!("sent"))
+    );
+    let message = &once["message"];
+    assert_eq!(
+        (&message["provider"], &message["to"]),
+        (&json!("twilio"), &json!("+14155550100"))
+    );
+    let text = message["text"].as_str().unwrap();
+    assert!(text.starts_with("Your phonebox code is "), "{text}");
+    assert_eq!(message["request"]["form"][2], json!(["Body", text]));
+    // The code is shown by the inbox alone.
+    let code = text.rsplit(' ').next().unwrap();
+    assert!(!once["attempts"].to_string().contains(code), "{once}");
+    assert!(!ran.stderr.contains(code), "{ran:?}");
+
+    let variables = fs::read_to_string(desk.path().join("dev.env")).unwrap();
+    for name in [
+        "PHONEBOX_INBOX_URL='http://127.0.0.1:",
+        "PHONEBOX_PROVIDER_ADDRESS='127.0.0.1:",
+        "PHONEBOX_CA='",
+        "TWILIO_ACCOUNT_SID='AC",
+    ] {
+        assert!(variables.contains(name), "{name}: {variables}");
+    }
+    let pem = fs::read_to_string(desk.path().join("dev.env.ca.pem")).unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+}
+
+#[test]
+fn once_fails_when_the_message_does_not_arrive() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["new", "acme-drop"]).code, 0);
+    let source = "use phonebox_sdk::{Event, Outcome, Result, custom_phone_provider};\n\
+        #[custom_phone_provider]\nfn deliver(_: Event) -> Result<Outcome> { Ok(Outcome::drop(\"not today\")) }\n";
+    desk.write("acme-drop/src/lib.rs", source);
+    let ran = desk.run(&["dev", "acme-drop", "--once"]);
+    let once: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!(
+        (ran.code, &once["status"], &once["message"]),
+        (1, &json!("dropped"), &json!(null))
+    );
+    assert_eq!(once["outcome"]["reason"], "not today", "{once}");
+}
+
+/// A program that stays up, its standard error line by line.
+struct Staying {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Staying {
+    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+        let mut command = desk.command(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no {text:?} in {:#?}", self.seen));
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends it as a service manager would, and gives its exit code.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .arg(&id)
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn variable(path: &Path, name: &str) -> String {
+    let variables = fs::read_to_string(path).unwrap();
+    let line = variables
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}='")));
+    line.unwrap_or_else(|| panic!("no {name} in {variables}"))
+        .trim_end_matches('\'')
+        .to_owned()
+}
+
+#[tokio::test]
+async fn it_stays_up_retries_and_reloads() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["new", "acme-stay"]).code, 0);
+    let mut dev = Staying::start(&desk, &["dev", "acme-stay", "--env-file", "dev.env"]);
+    dev.wait_for("watching");
+    for text in ["Your phonebox code is", "sent by twilio as SM"] {
+        assert!(
+            dev.seen.iter().any(|line| line.contains(text)),
+            "{text}: {:#?}",
+            dev.seen
+        );
+    }
+
+    // A provider that fails: the next code is retried until it arrives.
+    let url = variable(&desk.path().join("dev.env"), "PHONEBOX_INBOX_URL");
+    client::put_failure(&url, "500").await;
+    let source = desk.path().join("acme-stay/src/lib.rs");
+    let original = fs::read_to_string(&source).unwrap();
+    fs::write(&source, format!("{original}\n// changed\n")).unwrap();
+    dev.wait_for("built");
+    dev.wait_for("attempt 1  retry: twilio is busy (20500)");
+    dev.wait_for("the next attempt follows in");
+    client::put_failure(&url, "none").await;
+    dev.wait_for("sent by twilio as SM");
+
+    // A mistake leaves the version before in place, and its mend brings the next.
+    fs::write(&source, "this is no Rust").unwrap();
+    dev.wait_for("error: the action does not compile");
+    let changed = original.replace("message.as_text.clone()", "\"Changed\".to_owned()");
+    assert_ne!(changed, original);
+    fs::write(&source, changed).unwrap();
+    dev.wait_for("│ Changed");
+    assert_eq!(dev.stop(), Some(0));
+}

@@ -1,0 +1,15 @@
+//! The command line, as its users and its neighbours meet it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has found something"
+)]
+
+mod author;
+mod dev;
+mod examples;
+mod inbox;
+mod program;
+mod refusals;
