@@ -9,6 +9,8 @@ use crate::Secrets;
 const SHORTEST: usize = 3;
 /// In a text of so many bytes the values are first looked for one by one.
 const GLANCE: usize = 4096;
+/// What stands for the code.
+const CODE: &str = "[code]";
 
 /// Masks the values of one run in text that is kept: its secrets, its code, its number.
 pub(crate) struct Redactor {
@@ -26,7 +28,7 @@ impl Redactor {
         let spellings = [number.to_owned(), digits.to_owned(), format!("%2B{digits}")];
         let mut pairs = Vec::from(spellings.map(|number| (number, "[number]".to_owned())));
         if let Some(code) = &event.notification.code {
-            pairs.push((code.reveal().to_owned(), "[code]".to_owned()));
+            pairs.push((code.reveal().to_owned(), CODE.to_owned()));
         }
         pairs.extend(
             secrets
@@ -44,11 +46,38 @@ impl Redactor {
 
     /// The text with all values masked.
     pub(crate) fn redact(&self, text: &str) -> String {
-        // Most texts are short and hold none of them.
-        if text.len() <= GLANCE && !self.needles.iter().any(|needle| text.contains(needle)) {
+        if self.is_clean(text) {
             return text.to_owned();
         }
         self.automaton().replace_all(text, &self.masks)
+    }
+
+    /// A provider's id with all values masked, but for a code inside of a longer run of letters and digits: delivery reports
+    /// find their message by the id, and six digits come up in random ones by chance.
+    pub(crate) fn redact_id(&self, id: &str) -> String {
+        if self.is_clean(id) {
+            return id.to_owned();
+        }
+        let mut masked = String::with_capacity(id.len());
+        let goes_on = |text: &str, last: bool| {
+            let mut chars = text.chars();
+            let neighbour = if last { chars.next_back() } else { chars.next() };
+            neighbour.is_some_and(char::is_alphanumeric)
+        };
+        self.automaton()
+            .replace_all_with(id, &mut masked, |found, text, masked| {
+                let mask = &self.masks[found.pattern()];
+                let by_chance = mask == CODE
+                    && (goes_on(&id[..found.start()], true) || goes_on(&id[found.end()..], false));
+                masked.push_str(if by_chance { text } else { mask });
+                true
+            });
+        masked
+    }
+
+    /// Whether a short text holds none of the values; most do not.
+    fn is_clean(&self, text: &str) -> bool {
+        text.len() <= GLANCE && !self.needles.iter().any(|needle| text.contains(needle))
     }
 
     fn automaton(&self) -> &AhoCorasick {
@@ -85,6 +114,10 @@ mod tests {
             "no: [secret:LONGER] [secret:TOKEN] [code] [number] [number] To=[number]"
         );
         assert_eq!(redactor.redact("/messages/49201"), "/messages/49201");
+        assert_eq!(
+            redactor.redact_id("492016 ab492016 4920161 id-492016-x hunter22y"),
+            "[code] ab492016 4920161 id-[code]-x [secret:TOKEN]y"
+        );
         let long = "x".repeat(GLANCE);
         assert_eq!(
             redactor.redact(&format!("{long}492016")),

@@ -293,7 +293,7 @@ fn redact(result: Result<Outcome, RunError>, record: &Record) -> Result<Outcome,
         }) => Ok(Outcome::Sent {
             receipt: Some(Receipt {
                 provider: redact(receipt.provider),
-                message_id: redact(receipt.message_id),
+                message_id: truncate_reason(record.redactor().redact_id(&receipt.message_id)),
             }),
         }),
         Err(RunError::Returned { message }) => Err(RunError::Returned {
