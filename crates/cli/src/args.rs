@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Say more about what happens inside; twice for more still.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How the program's own log, on standard error, is written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -28,6 +31,15 @@ pub(crate) enum Format {
     /// As text for people.
     Human,
     /// As JSON, one document a line.
+    Json,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// As text for people.
+    Text,
+    /// As JSON, one object a line.
     Json,
 }
 
@@ -43,6 +55,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Try an action out: start a local inbox, send a code through the action, and again when its source changes.
     Dev(Dev),
+    /// Run actions for another program: commands on standard input, results on standard output, in lines of JSON.
+    Run(Run),
     /// Start the inbox alone: a local stand-in for Twilio, Vonage and other providers.
     Inbox(Inbox),
 }
@@ -78,6 +92,9 @@ pub(crate) struct Check {
     /// The action's folder, which is built, or a component.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
+    /// Print every limit that uploads are held against, and how near this one comes.
+    #[arg(long)]
+    pub(crate) limits: bool,
 }
 
 #[derive(Args, Debug)]
@@ -108,6 +125,13 @@ pub(crate) struct Dev {
     pub(crate) env_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ports: Inbox,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The operator's settings. Without it: the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Copy, Debug)]

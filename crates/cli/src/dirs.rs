@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use phonebox::CompiledCache;
+use phonebox::{CompiledCache, OpenError};
 
 use crate::failure::{Code, Failure};
 
@@ -32,13 +32,19 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// The cache of compiled code. Its key lies outside the folder that it vouches for.
 pub(crate) fn compiled() -> Result<CompiledCache, Failure> {
-    let home = home()?;
-    let path = home.join("code.key");
-    let key = key(&path).map_err(|error| Failure::file("cannot read or make", &path, &error))?;
-    let code = home.join("code");
-    CompiledCache::open(&code, key).map_err(|error| {
-        Failure::chain(&error).hint(format!("see to {}, or remove it", code.display()))
-    })
+    let code = home()?.join("code");
+    CompiledCache::open(&code, code_key()?).map_err(|error| unusable(&code, &error))
+}
+
+/// The key that authenticates compiled code on this machine.
+pub(crate) fn code_key() -> Result<[u8; 32], Failure> {
+    let path = home()?.join("code.key");
+    key(&path).map_err(|error| Failure::file("cannot read or make", &path, &error))
+}
+
+/// A folder that cannot hold compiled code.
+pub(crate) fn unusable(folder: &Path, error: &OpenError) -> Failure {
+    Failure::chain(error).hint(format!("see to {}, or remove it", folder.display()))
 }
 
 /// The key in a file that only its owner can read. Made at the first call.

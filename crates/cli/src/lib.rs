@@ -13,6 +13,7 @@
 
 mod args;
 mod commands;
+mod config;
 mod dirs;
 mod embedded;
 mod failure;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub use args::Arguments;
+use args::{Command, LogFormat};
 pub use failure::{Code, Failure};
 use output::Output;
 
@@ -56,8 +58,21 @@ fn start_log(arguments: &Arguments) {
         1 => "info",
         _ => "debug",
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .init();
+    // Where actions run for real, every decision about a request is written down. What libraries would say of what they
+    // read and write is not ours to print.
+    let decisions = match arguments.command {
+        Command::Run(_) => "info",
+        _ => level,
+    };
+    let filter = format!(
+        "error,phonebox={level},phonebox_cli={level},phonebox_egress={level},phonebox_runtime={level},\
+         egress.decision={decisions}"
+    );
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr);
+    match arguments.log {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    phonebox_cli::main()
+    // Before there is a second thread: this program is its own compiler's jail, too.
+    phonebox::jail::main(std::env::args_os()).unwrap_or_else(phonebox_cli::main)
 }

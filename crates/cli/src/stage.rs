@@ -1,7 +1,11 @@
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::{Action, CompiledCache, Config, DeployError, Deployment, Phonebox, Secrets};
+use phonebox::{
+    Action, CompiledCache, Config, DeployError, Deployment, Jail, Phonebox, Runtime, Secrets,
+};
 
 use crate::failure::Failure;
 use crate::inbox::Inbox;
@@ -13,6 +17,7 @@ pub(crate) fn deploy(
     action: &Action,
     secrets: Secrets,
     compiled: CompiledCache,
+    jail: Arc<Jail>,
     places: u32,
 ) -> Result<Deployment, Failure> {
     let loopback = Ipv4Addr::LOCALHOST.into();
@@ -32,6 +37,7 @@ pub(crate) fn deploy(
     let egress = egress.build().map_err(|error| Failure::chain(&error))?;
     let mut runtime = Config::new();
     runtime.places = places;
+    runtime.jail = Some(jail);
     let phonebox = Phonebox::builder()
         .runtime(runtime)
         .compiled(compiled)
@@ -52,6 +58,23 @@ pub(crate) fn deploy(
             }
             error => error.into(),
         })
+}
+
+/// Compiles an action, as a host does that deploys it, and tells how long that took.
+pub(crate) fn compile(
+    action: &Action,
+    jail: Arc<Jail>,
+    compiled: Option<CompiledCache>,
+) -> Result<Duration, Failure> {
+    let mut config = Config::new();
+    config.places = 1;
+    config.jail = Some(jail);
+    let runtime = Runtime::new(&config, compiled).map_err(|error| Failure::chain(&error))?;
+    let started = Instant::now();
+    runtime
+        .load_digested("dev", action.digest(), action.component())
+        .map_err(DeployError::from)?;
+    Ok(started.elapsed())
 }
 
 /// Runs what blocks where that is allowed.

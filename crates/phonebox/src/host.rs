@@ -3,8 +3,8 @@ use std::sync::Arc;
 use phonebox_contract::{Event, Fault, NotificationId};
 use phonebox_egress::Egress;
 use phonebox_runtime::{
-    ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Origin, Report, Run,
-    Runtime, Secrets, StartError,
+    ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Occupancy, Origin,
+    Report, Run, Runtime, Secrets, StartError,
 };
 
 use crate::action::Action;
@@ -109,18 +109,26 @@ impl Phonebox {
         check_secrets(action.manifest(), &secrets)?;
         let loaded = self
             .runtime
-            .load_digested(action.digest(), action.component())?;
+            .load_digested(tenant, action.digest(), action.component())?;
         let policy = Arc::new(action.manifest().policy());
         let capabilities = Capabilities {
             secrets: Arc::new(secrets),
             cache: Arc::new(ActionCache::default()),
             outbound: self.egress.outbound(tenant, policy),
+            share: self.runtime.share(tenant),
         };
         Ok(Deployment {
             action: action.clone(),
             loaded,
             capabilities,
         })
+    }
+}
+
+impl Phonebox {
+    /// How busy this process is.
+    pub fn occupancy(&self) -> Occupancy {
+        self.runtime.occupancy()
     }
 }
 

@@ -44,7 +44,8 @@ pub use phonebox_contract::{
     RetryRequest, Sensitive, Status, Violation,
 };
 pub use phonebox_egress as egress;
+pub use phonebox_runtime::jail;
 pub use phonebox_runtime::{
-    CompiledCache, Config, Digest, Level, Limits, LoadError, LogLine, MemoryReset, Origin, Report,
-    RunError, Runtime, Secrets, Usage,
+    CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Occupancy,
+    OpenError, Origin, Report, RunError, Runtime, Secrets, Usage,
 };

@@ -5,6 +5,7 @@ use phonebox_contract::Sensitive;
 use phonebox_egress::Outbound;
 
 use crate::cache::ActionCache;
+use crate::shares::Share;
 
 /// All that a run may reach. Nothing else is there.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub struct Capabilities {
     pub cache: Arc<ActionCache>,
     /// The way out.
     pub outbound: Outbound,
+    /// What its tenant may have of this process.
+    pub share: Share,
 }
 
 /// An action's secrets, by name.

@@ -17,8 +17,9 @@ const MAC_LENGTH: usize = 32;
 /// A folder of compiled code, so that a component is compiled once for each engine.
 ///
 /// Loading compiled code is trusting it wholly. So a file is loaded only if its authentication code, made with a key of
-/// this host over the component's digest, the engine and the code, is right. The code is read into memory first and loaded from
-/// there: what was checked is what runs. The component remains the source of truth; what is wrong here is compiled anew.
+/// this host over the component's digest, the engine and the code, is right. The code is copied first, and the copy is
+/// checked and loaded: what was checked is what runs. The component remains the source of truth; what is wrong here is compiled
+/// anew.
 pub struct CompiledCache {
     dir: Dir,
     key: [u8; 32],
@@ -75,15 +76,41 @@ impl CompiledCache {
             tracing::warn!(name, "compiled code is not authentic; compiling anew");
             return None;
         };
-        // SAFETY: the authentication code was made with this host's key by `store`, from what this very engine (its hash is
-        // part of what is authenticated) had serialised, and `code` is a private copy that nobody else can change.
-        #[expect(unsafe_code, reason = "the one place where precompiled code is loaded")]
-        let component = unsafe { Component::deserialize(engine, code) };
-        component
+        self.load_trusted(engine, code)
             .inspect_err(|error| {
                 tracing::warn!(name, %error, "compiled code cannot be loaded; compiling anew");
             })
             .ok()
+    }
+
+    /// Loads code of which it is known that our compiler made it: it was authenticated, or comes from the compiler just now.
+    ///
+    /// It is mapped from a file where that can be done, so that what of it lies idle is the system's to evict.
+    pub(crate) fn load_trusted(&self, engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+        #[cfg(target_os = "linux")]
+        if let Ok(file) = self.unnamed(code) {
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+            // SAFETY: the file holds `code`, which our compiler made. It has no name and is open nowhere else, so that nobody
+            // changes it while it is mapped.
+            #[expect(unsafe_code, reason = "precompiled code of our own is loaded")]
+            let mapped = unsafe { Component::deserialize_file(engine, path) };
+            match mapped {
+                Ok(component) => return Ok(component),
+                // A file system may forbid code, and /proc may be missing.
+                Err(error) => tracing::debug!(%error, "compiled code cannot be mapped"),
+            }
+        }
+        load_trusted(engine, code)
+    }
+
+    /// A file without a name in this folder.
+    #[cfg(target_os = "linux")]
+    fn unnamed(&self, content: &[u8]) -> io::Result<std::fs::File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mut file = std::fs::File::from(openat(&self.dir, c".", flags, Mode::RUSR)?);
+        file.write_all(content)?;
+        Ok(file)
     }
 
     /// Keeps code under a key. Others see all of it or nothing.
@@ -130,6 +157,16 @@ impl CompiledCache {
             .update(key.file_name().as_bytes())
             .update(code);
         mac.finalize()
+    }
+}
+
+/// [`CompiledCache::load_trusted`] where no folder is at hand.
+pub(crate) fn load_trusted(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: our compiler made the code, see above; the engine checks that it was for this version and these settings, and
+    // copies it.
+    #[expect(unsafe_code, reason = "precompiled code of our own is loaded")]
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 

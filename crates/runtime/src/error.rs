@@ -6,9 +6,18 @@ use phonebox_contract::{Fault, world};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// It is not a component, or one that this engine cannot compile.
-    #[error("the component cannot be compiled")]
-    Invalid(#[source] wasmtime::Error),
+    /// It is not a component, or one that this engine cannot compile. The compiler's words.
+    #[error("the component cannot be compiled: {0}")]
+    Invalid(String),
+    /// It takes more to compile than a component may.
+    #[error("the component takes too much to compile: {0}")]
+    TooCostly(String),
+    /// Too many components of this tenant wait to be compiled.
+    #[error("too many components of this tenant are waiting to be compiled")]
+    Busy,
+    /// The process that compiles could not be started, or failed.
+    #[error("the component could not be compiled for reasons of the host")]
+    Jail(#[source] std::io::Error),
     /// It imports what the world does not have.
     #[error("the component imports what actions may not use: {}", .0.join(", "))]
     Imports(Vec<String>),
@@ -47,15 +56,21 @@ impl LoadError {
                 "build it against version {} of phonebox:action and export `deliver`",
                 world::VERSION
             )),
+            Self::TooCostly(_) => Some(
+                "split large functions, above all those with many locals, branches and nested loops, and \
+                 generated tables"
+                    .to_owned(),
+            ),
+            Self::Busy => Some("wait for one of them, and upload it again".to_owned()),
             Self::TooMany(_) => Some("link it into fewer core modules".to_owned()),
-            Self::Platform(_) => None,
+            Self::Jail(_) | Self::Platform(_) => None,
         }
     }
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Platform(_) => Fault::Platform,
+            Self::Busy | Self::Jail(_) | Self::Platform(_) => Fault::Platform,
             _ => Fault::Action,
         }
     }
@@ -86,6 +101,12 @@ pub enum RunError {
         /// The limit.
         limit: Duration,
     },
+    /// It used up its fuel: the second line behind the CPU limit, where the operator turned it on.
+    #[error("the action used more than {limit} units of fuel")]
+    FuelExceeded {
+        /// The limit, in Wasmtime's units: about one an instruction.
+        limit: u64,
+    },
     /// It was not done in time.
     #[error("the action was not done after {} ms", .limit.as_millis())]
     DeadlineExceeded {
@@ -104,6 +125,12 @@ pub enum RunError {
         /// The limit in points.
         limit: u64,
     },
+    /// It asked for more random bytes than it may.
+    #[error("the action asked for more than {limit} random bytes")]
+    RandomExceeded {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The host failed. What happened is in the operator's log.
     #[error("phonebox could not run the action")]
     Host,
@@ -116,9 +143,11 @@ impl RunError {
             Self::CpuExceeded { .. } => "cpu_exceeded",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::Exited => "exited",
+            Self::FuelExceeded { .. } => "fuel_exceeded",
             Self::Host => "host",
             Self::HostCallsExceeded { .. } => "host_calls_exceeded",
             Self::MemoryExceeded { .. } => "memory_exceeded",
+            Self::RandomExceeded { .. } => "random_exceeded",
             Self::Returned { .. } => "returned",
             Self::Trapped { .. } => "trapped",
         }
@@ -141,7 +170,7 @@ impl RunError {
             ),
             Self::Trapped { .. } | Self::Host => None,
             Self::Exited => Some("return from `deliver`; do not call exit"),
-            Self::CpuExceeded { .. } => {
+            Self::CpuExceeded { .. } | Self::FuelExceeded { .. } => {
                 Some("look for a loop that does not end; waiting for a provider costs nothing")
             }
             Self::DeadlineExceeded { .. } => {
@@ -149,6 +178,9 @@ impl RunError {
             }
             Self::MemoryExceeded { .. } => {
                 Some("look for what grows without bound; a delivery needs about one MiB")
+            }
+            Self::RandomExceeded { .. } => {
+                Some("a key or a nonce needs 32 bytes; stretch a seed if more are needed")
             }
             Self::HostCallsExceeded { .. } => {
                 Some("look for a loop that logs, reads a clock or polls without waiting")

@@ -1,10 +1,14 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 
 use crate::RunError;
+use crate::sandbox::lock;
+
+/// How often the clock interrupts what runs.
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// What one run may use. The defaults are meant for production.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,8 +24,10 @@ pub struct Limits {
     pub table_elements: usize,
     /// Core instances in the component. Default: 20.
     pub instances: usize,
-    /// Points for calls into the host: 1 a call, 5 more a log line. Default: 20,000.
+    /// Points for calls into the host: 1 a call, 5 more a log line, 500 more a request. Default: 20,000.
     pub host_calls: u64,
+    /// Random bytes. Default: 64 KiB.
+    pub random: u64,
 }
 
 impl Limits {
@@ -38,33 +44,49 @@ impl Default for Limits {
             table_elements: 20_000,
             instances: 20,
             host_calls: 20_000,
+            random: 64 << 10,
         }
     }
 }
 
-/// Sums the time that a thread computes while it polls a run: what the system takes away meanwhile (another process, a
-/// quota of its container) is not the action's to pay. Shared between the future that polls and the epoch callback, which
-/// runs inside such a poll and so on the same thread.
+/// Sums the time that a thread computes while it polls a run. Shared between the future that polls and the epoch callback,
+/// which runs inside such a poll and so on the same thread.
+///
+/// What the system takes away meanwhile (another process, a quota of its container) is not the action's to pay, so long
+/// polls are charged by the thread's own clock. Asking it is a system call, and most polls take some microseconds: up to
+/// its first tick a poll is charged by the wall clock, and for no more than the tick that it did not reach.
 #[derive(Clone, Default)]
-pub(crate) struct CpuMeter(Arc<Shared>);
+pub(crate) struct CpuMeter(Arc<Meter>);
 
 #[derive(Default)]
-struct Shared {
+struct Meter {
     /// Nanoseconds summed over the polls that ended.
     spent: AtomicU64,
-    /// The thread's clock at the beginning of the poll under way, in nanoseconds.
-    polled_at: AtomicU64,
+    under_way: Mutex<Option<Poll>>,
+}
+
+/// A poll under way.
+#[derive(Clone, Copy)]
+struct Poll {
+    began: Instant,
+    /// From its first tick on: what was charged until then, and the thread's clock at that moment.
+    ticked: Option<(Duration, Duration)>,
 }
 
 impl CpuMeter {
-    /// Runs one poll and charges for it.
-    pub(crate) fn charge<T>(&self, poll: impl FnOnce() -> T) -> T {
-        self.0.polled_at.store(thread_time(), Ordering::Relaxed);
+    /// Runs one poll and charges for it. Gives what it cost, too.
+    pub(crate) fn charge<T>(&self, poll: impl FnOnce() -> T) -> (T, Duration) {
+        let began = Instant::now();
+        *lock(&self.0.under_way) = Some(Poll {
+            began,
+            ticked: None,
+        });
         let result = poll();
-        self.0
-            .spent
-            .fetch_add(self.since_polled(), Ordering::Relaxed);
-        result
+        let ended = lock(&self.0.under_way).take();
+        let cost = ended.map_or(Duration::ZERO, Poll::cost);
+        let nanos = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX);
+        self.0.spent.fetch_add(nanos, Ordering::Relaxed);
+        (result, cost)
     }
 
     /// Time charged for polls that ended.
@@ -72,33 +94,44 @@ impl CpuMeter {
         Duration::from_nanos(self.0.spent.load(Ordering::Relaxed))
     }
 
-    /// Time charged, with the poll under way.
-    pub(crate) fn spent_now(&self) -> Duration {
-        self.spent() + Duration::from_nanos(self.since_polled())
-    }
-
-    fn since_polled(&self) -> u64 {
-        thread_time().saturating_sub(self.0.polled_at.load(Ordering::Relaxed))
+    /// At a tick: time charged, with the poll under way. None where that poll has only begun: the clock ticked while the
+    /// run was waiting.
+    pub(crate) fn tick(&self) -> Option<Duration> {
+        let mut under_way = lock(&self.0.under_way);
+        let poll = under_way.as_mut()?;
+        if poll.ticked.is_none() {
+            let until_now = poll.began.elapsed();
+            if until_now < TICK / 2 {
+                return None;
+            }
+            poll.ticked = Some((until_now.min(TICK), thread_time()));
+        }
+        Some(self.spent() + poll.cost())
     }
 }
 
-/// How long this thread has computed, in nanoseconds.
+impl Poll {
+    fn cost(self) -> Duration {
+        match self.ticked {
+            None => self.began.elapsed().min(TICK),
+            Some((before, since)) => before + thread_time().saturating_sub(since),
+        }
+    }
+}
+
+/// How long this thread has computed.
 #[cfg(unix)]
-fn thread_time() -> u64 {
+fn thread_time() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
-    seconds
-        .unwrap_or(0)
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds.unwrap_or(0))
+    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+    Duration::new(seconds.unwrap_or(0), nanoseconds.unwrap_or(0))
 }
 
 /// Where threads have no clock of their own: the time by the clock.
 #[cfg(not(unix))]
-fn thread_time() -> u64 {
-    static START: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
-    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+fn thread_time() -> Duration {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 /// Grants or refuses growth within one store, and remembers the peak.

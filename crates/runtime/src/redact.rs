@@ -61,12 +61,19 @@ impl Redactor {
         let mut masked = String::with_capacity(id.len());
         let goes_on = |text: &str, last: bool| {
             let mut chars = text.chars();
-            let neighbour = if last { chars.next_back() } else { chars.next() };
+            let neighbour = if last {
+                chars.next_back()
+            } else {
+                chars.next()
+            };
             neighbour.is_some_and(char::is_alphanumeric)
         };
         self.automaton()
             .replace_all_with(id, &mut masked, |found, text, masked| {
-                let mask = &self.masks[found.pattern()];
+                let mask = self
+                    .masks
+                    .get(found.pattern().as_usize())
+                    .map_or(CODE, String::as_str);
                 let by_chance = mask == CODE
                     && (goes_on(&id[..found.start()], true) || goes_on(&id[found.end()..], false));
                 masked.push_str(if by_chance { text } else { mask });

@@ -1,12 +1,11 @@
 use std::fmt;
 use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use phonebox_contract::world;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
@@ -14,13 +13,13 @@ use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAll
 use crate::LoadError;
 use crate::action::{LoadedAction, Origin};
 use crate::bindings::CustomPhoneProviderPre;
-use crate::compiled::{CacheKey, CompiledCache};
+use crate::compiled::{self, CacheKey, CompiledCache};
 use crate::host;
-use crate::limits::Limits;
+use crate::jail::Jail;
+use crate::limits::{Limits, TICK};
 use crate::sandbox::State;
+use crate::shares::{Share, Shares, Tenant};
 
-/// How often the clock interrupts what runs.
-const TICK: Duration = Duration::from_millis(5);
 /// The stack of compiled code, in bytes.
 const WASM_STACK: usize = 512 << 10;
 /// The stack that compiled code and the host functions it calls share, in bytes.
@@ -41,6 +40,14 @@ pub struct Config {
     /// How many sandboxes there may be at once. A run beyond that waits. Each place reserves 4 GiB of address space, and no
     /// memory. Default: 256.
     pub places: u32,
+    /// How many of them one tenant may have at once. Its runs beyond that wait for its own. Default: 20.
+    pub places_per_tenant: u32,
+    /// Fuel for a run: a second line behind [`Limits::cpu`], which costs up to half of the speed of computing. Default: none,
+    /// and fuel is not counted.
+    pub fuel: Option<u64>,
+    /// Where components are compiled. Default: in this process, which is for components of one's own. For those of
+    /// others, a [`Jail`].
+    pub jail: Option<Arc<Jail>>,
     /// The most memory that any run may have, in bytes; [`Limits::memory`] is cut to it. Default: 64 MiB.
     pub memory: usize,
     /// How a sandbox's memory is cleared for the next one. Default: [`MemoryReset::Auto`].
@@ -79,7 +86,11 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     linker: Linker<State>,
     compiled: Option<CompiledCache>,
-    pub(crate) places: Arc<Semaphore>,
+    jail: Option<Arc<Jail>>,
+    shares: Shares,
+    places: Semaphore,
+    total_places: usize,
+    pub(crate) fuel: Option<u64>,
     pub(crate) memory: usize,
     memory_reset: MemoryReset,
     /// Identifies the engine's version and settings: code compiled under another one is compiled anew.
@@ -91,6 +102,9 @@ impl Config {
     pub fn new() -> Self {
         Self {
             places: 256,
+            places_per_tenant: 20,
+            fuel: None,
+            jail: None,
             memory: Limits::default().memory,
             memory_reset: MemoryReset::Auto,
         }
@@ -140,7 +154,11 @@ impl Runtime {
         let shared = Shared {
             linker,
             compiled,
-            places: Arc::new(Semaphore::new(places as usize)),
+            jail: config.jail.clone(),
+            shares: Shares::new(config.places_per_tenant),
+            places: Semaphore::new(places as usize),
+            total_places: places as usize,
+            fuel: config.fuel,
             memory: config.memory,
             memory_reset,
             engine_hash: hasher.finish(),
@@ -151,15 +169,21 @@ impl Runtime {
         })
     }
 
-    /// Loads a component: from the cache of compiled code where it is there and authentic, otherwise by compiling it, which
-    /// takes a core for some tenths of a second. Blocks; call it where that is allowed.
-    pub fn load(&self, component: &[u8]) -> Result<LoadedAction, LoadError> {
-        self.load_digested(Digest::of(component), component)
+    /// What a tenant may have of this process. The same for the same name, as long as somebody holds it.
+    pub fn share(&self, tenant: &str) -> Share {
+        self.shared.shares.of(tenant)
+    }
+
+    /// Loads a tenant's component: from the cache of compiled code where it is there and authentic, otherwise by compiling
+    /// it, which takes a core for some tenths of a second. Blocks; call it where that is allowed.
+    pub fn load(&self, tenant: &str, component: &[u8]) -> Result<LoadedAction, LoadError> {
+        self.load_digested(tenant, Digest::of(component), component)
     }
 
     /// [`Runtime::load`] for a component whose digest is known already.
     pub fn load_digested(
         &self,
+        tenant: &str,
         digest: Digest,
         component: &[u8],
     ) -> Result<LoadedAction, LoadError> {
@@ -173,21 +197,51 @@ impl Runtime {
             digest,
             engine_hash: *engine_hash,
         };
-        if let Some(loaded) = compiled.as_ref().and_then(|cache| cache.load(engine, key)) {
+        let kept = || compiled.as_ref().and_then(|cache| cache.load(engine, key));
+        if let Some(loaded) = kept() {
             return self.link(digest, &loaded, Origin::Cache);
         }
         if !is_component(component) {
-            return Err(LoadError::Invalid(wasmtime::Error::msg(
-                "it does not begin with the header of a WebAssembly component",
-            )));
+            return Err(LoadError::Invalid(
+                "it does not begin with the header of a WebAssembly component".to_owned(),
+            ));
         }
-        let fresh = Component::from_binary(engine, component).map_err(LoadError::Invalid)?;
-        let action = self.link(digest, &fresh, Origin::Compiled)?;
+        let pass;
+        let code = if let Some(jail) = &self.shared.jail {
+            pass = jail.enter(tenant)?; // until the code is kept
+            // Who waited may find that the same component was compiled meanwhile.
+            if let Some(loaded) = kept() {
+                return self.link(digest, &loaded, Origin::Cache);
+            }
+            jail.compile(&pass, digest, component, self.shared.fuel.is_some())?
+        } else {
+            engine
+                .precompile_component(component)
+                .map_err(|error| invalid(&error))?
+        };
+        let fresh = match compiled {
+            Some(cache) => cache.load_trusted(engine, &code),
+            None => compiled::load_trusted(engine, &code),
+        };
+        let action = self.link(
+            digest,
+            &fresh.map_err(|error| invalid(&error))?,
+            Origin::Compiled,
+        )?;
+        // What does not fit the world is not kept: whoever uploads it again may have it told again.
         if let Some(cache) = compiled {
-            let code = fresh.serialize().map_err(LoadError::Invalid)?;
             cache.store(key, &code).map_err(LoadError::Platform)?;
         }
         Ok(action)
+    }
+
+    /// How busy the process is.
+    pub fn occupancy(&self) -> Occupancy {
+        Occupancy {
+            places: self.shared.total_places,
+            places_free: self.shared.places.available_permits(),
+            compiling: self.shared.jail.as_deref().map_or(0, Jail::compiling),
+        }
     }
 
     /// How memory is cleared between sandboxes, as decided at start.
@@ -229,6 +283,35 @@ impl Runtime {
             places,
             origin,
         ))
+    }
+}
+
+/// How busy a process is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Occupancy {
+    /// Sandboxes that there may be at once.
+    pub places: usize,
+    /// Those of them that are free.
+    pub places_free: usize,
+    /// Components that are being compiled in the jail.
+    pub compiling: usize,
+}
+
+impl Shared {
+    /// Waits for places: first for the tenant's own, so that who has many runs waits for itself.
+    pub(crate) async fn places<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        needed: u32,
+    ) -> [SemaphorePermit<'a>; 2] {
+        let at_most = |most: usize| u32::try_from(most).map_or(needed, |most| needed.min(most));
+        let own = tenant
+            .places
+            .acquire_many(at_most(self.shares.places()))
+            .await;
+        let all = self.places.acquire_many(at_most(self.total_places)).await;
+        [own, all].map(|permit| permit.expect("these semaphores are never closed"))
     }
 }
 
@@ -297,10 +380,17 @@ fn engine_config(config: &Config, places: u32, memory_reset: MemoryReset) -> was
             MemoryReset::PagemapScan => Enabled::Auto,
             MemoryReset::Auto | MemoryReset::Overwrite => Enabled::No,
         });
+    let mut engine = compiler_config(config.fuel.is_some());
+    engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    engine
+}
+
+/// The settings that compiled code depends on.
+pub(crate) fn compiler_config(fuel: bool) -> wasmtime::Config {
     let mut engine = wasmtime::Config::new();
     engine
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .cranelift_opt_level(OptLevel::Speed)
+        .consume_fuel(fuel)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(ASYNC_STACK)
@@ -345,6 +435,10 @@ fn places_needed(component: &Component) -> u32 {
             .max(tables)
             .max(1)
     })
+}
+
+fn invalid(error: &wasmtime::Error) -> LoadError {
+    LoadError::Invalid(format!("{error:#}"))
 }
 
 fn is_component(bytes: &[u8]) -> bool {

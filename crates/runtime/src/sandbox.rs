@@ -1,11 +1,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use phonebox_contract::{Outcome, Receipt, truncate_reason};
 use phonebox_egress::{Exchange, Trip};
+use tokio::sync::Notify;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
@@ -18,6 +20,7 @@ use crate::host;
 use crate::limits::{CpuMeter, Growth, HostCalls, Limits};
 use crate::redact::Redactor;
 use crate::report::{Report, Usage};
+use crate::shares::Queued;
 
 /// Handles that one run may hold, of ours and of WASI's.
 const HANDLES: usize = 1000;
@@ -27,6 +30,8 @@ const COPY_LIMIT: usize = 1 << 20;
 const FIELDS_LIMIT: usize = 32 << 10;
 /// An action must be able to answer a request that timed out, so requests end a little before the run does.
 const GRACE: Duration = Duration::from_millis(250);
+/// With fuel on, a run lets others compute after so much of it.
+const FUEL_SLICE: u64 = 10_000_000;
 
 /// What belongs to one run.
 pub(crate) struct State {
@@ -38,6 +43,8 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) growth: Growth,
     pub(crate) calls: HostCalls,
+    /// Random bytes that it may still ask for.
+    pub(crate) random: u64,
     pub(crate) cache_changes: u32,
     pub(crate) record: Arc<Record>,
 }
@@ -51,8 +58,47 @@ pub(crate) struct Record {
     /// The peak of memory in bytes, and the calls into the host. Told when the store is dropped.
     used: Mutex<(usize, u64)>,
     redactor: OnceLock<Redactor>,
+    /// Requests that `wasi:http` makes in tasks of its own, which end a little after the run.
+    pub(crate) requests: Requests,
     run: Run,
     capabilities: Capabilities,
+}
+
+/// Counts requests under way.
+#[derive(Default)]
+pub(crate) struct Requests {
+    under_way: AtomicUsize,
+    ended: Notify,
+}
+
+/// A request under way, until it is dropped.
+pub(crate) struct UnderWay(Arc<Record>);
+
+impl UnderWay {
+    pub(crate) fn new(record: Arc<Record>) -> Self {
+        record.requests.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(record)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.requests.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.0.requests.ended.notify_waiters();
+    }
+}
+
+impl Requests {
+    /// Waits for the last of them to end.
+    async fn none(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.under_way.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
 }
 
 impl Record {
@@ -93,12 +139,8 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
     run.limits.deadline = run.limits.deadline.min(Limits::LONGEST_DEADLINE);
     run.limits.memory = run.limits.memory.min(action.runtime.memory);
     let limits = run.limits;
-    let _place = action
-        .runtime
-        .places
-        .acquire_many(action.places)
-        .await
-        .expect("the pool's semaphore is never closed");
+    let tenant = &capabilities.share.0;
+    let _places = action.runtime.places(tenant, action.places).await;
     let started = Instant::now();
     let deadline = tokio::time::Instant::now() + limits.deadline;
     let record = Arc::new(Record {
@@ -110,6 +152,7 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
         missing_secrets: Mutex::default(),
         used: Mutex::default(),
         redactor: OnceLock::new(),
+        requests: Requests::default(),
         run: run.clone(),
         capabilities: capabilities.clone(),
     });
@@ -124,13 +167,18 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
             &meter,
             &mut usage
         ));
+        let mut queued = Queued::default();
         // A panic of the host that a guest provoked ends this run and nothing else. Its store is dropped, never used again.
         let metered = std::future::poll_fn(|context| {
+            ready!(queued.poll(tenant, context));
             let poll = || meter.charge(|| sandbox.as_mut().poll(context));
-            catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
+            let (poll, cost) = catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
                 tracing::error!("the host panicked during a run");
-                Poll::Ready(Err(RunError::Host))
-            })
+                (Poll::Ready(Err(RunError::Host)), Duration::ZERO)
+            });
+            tenant.pay(cost);
+            queued = Queued::No;
+            poll
         });
         tokio::time::timeout_at(deadline, metered)
             .await
@@ -138,6 +186,7 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
                 limit: limits.deadline,
             }))
     };
+    record.requests.none().await;
     usage.wall = started.elapsed();
     usage.cpu = meter.spent();
     (usage.peak_memory, usage.host_calls) = *lock(&record.used);
@@ -179,7 +228,12 @@ async fn in_sandbox(
     match answer {
         Ok(Ok(outcome)) => Ok(host::event::lift(outcome)),
         Ok(Err(message)) => Err(RunError::Returned { message }),
-        Err(error) => Err(classify(&error, &store.data().growth, limits)),
+        Err(error) => Err(classify(
+            &error,
+            &store.data().growth,
+            limits,
+            action.runtime.fuel,
+        )),
     }
 }
 
@@ -191,6 +245,7 @@ fn new_store(
     meter: &CpuMeter,
 ) -> Store<State> {
     let limits = run.limits;
+    let fuel = action.runtime.fuel;
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let mut http = WasiHttpCtx::new();
@@ -202,6 +257,7 @@ fn new_store(
         table,
         growth: Growth::new(limits),
         calls: HostCalls::new(limits.host_calls),
+        random: limits.random,
         cache_changes: 0,
         record: record.clone(),
         capabilities: capabilities.clone(),
@@ -220,23 +276,38 @@ fn new_store(
     // The clock ticks for everybody, also while this run waits; so a tick is only an occasion to look at the meter. Where
     // there is budget left the thread is offered to others, so that a busy guest holds nobody up.
     let meter = meter.clone();
-    store.epoch_deadline_callback(move |_| {
-        if meter.spent_now() > limits.cpu {
-            return Err(RunError::CpuExceeded { limit: limits.cpu }.into());
+    store.epoch_deadline_callback(move |_| match meter.tick() {
+        None => Ok(UpdateDeadline::Continue(1)),
+        Some(spent) if spent > limits.cpu => {
+            Err(RunError::CpuExceeded { limit: limits.cpu }.into())
         }
-        Ok(UpdateDeadline::YieldCustom(
+        Some(_) => Ok(UpdateDeadline::YieldCustom(
             1,
             Box::pin(tokio::task::yield_now()),
-        ))
+        )),
     });
     store.set_epoch_deadline(1);
+    if let Some(fuel) = fuel {
+        store
+            .set_fuel(fuel)
+            .and_then(|()| store.fuel_async_yield_interval(Some(FUEL_SLICE)))
+            .expect("the engine was told to count fuel");
+    }
     store
 }
 
 /// Why a call ended in an error of the engine.
-fn classify(error: &wasmtime::Error, growth: &Growth, limits: Limits) -> RunError {
+fn classify(
+    error: &wasmtime::Error,
+    growth: &Growth,
+    limits: Limits,
+    fuel: Option<u64>,
+) -> RunError {
     if let Some(error) = error.downcast_ref::<RunError>() {
         return error.clone();
+    }
+    if let (Some(Trap::OutOfFuel), Some(limit)) = (error.downcast_ref::<Trap>(), fuel) {
+        return RunError::FuelExceeded { limit };
     }
     if error.downcast_ref::<I32Exit>().is_some() {
         return RunError::Exited;

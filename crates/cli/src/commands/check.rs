@@ -1,14 +1,17 @@
 use std::fmt::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use phonebox::componentize::Checked;
-use phonebox::{Action, Config, Digest, LoadError, Manifest, Runtime};
+use phonebox::jail::Bounds;
+use phonebox::{Action, Digest, Manifest};
 use serde::Serialize;
 
 use crate::args;
+use crate::config;
 use crate::failure::{Code, Failure};
 use crate::output::{BOLD, DIM, GOOD, Output};
 use crate::project::{Project, kilobytes};
+use crate::stage;
 use crate::trace::milliseconds;
 
 /// What an action is, as far as can be said without running it.
@@ -32,12 +35,7 @@ pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failu
         Project::open(path)?.build(output)?.0
     };
     // What the names leave open, the types, is found by linking.
-    let runtime = Runtime::new(&one_place(), None).map_err(|error| Failure::chain(&error))?;
-    let started = Instant::now();
-    runtime
-        .load_digested(action.digest(), action.component())
-        .map_err(|error| load(&error))?;
-    let compiled = started.elapsed();
+    let compiled = stage::compile(&action, config::jail(Bounds::default(), output)?, None)?;
     let findings = Findings {
         digest: action.digest(),
         component: action.checked(),
@@ -48,20 +46,6 @@ pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failu
     };
     output.result(Text(&findings, compiled), &findings);
     Ok(Code::Ok)
-}
-
-fn one_place() -> Config {
-    let mut config = Config::new();
-    config.places = 1;
-    config
-}
-
-fn load(error: &LoadError) -> Failure {
-    let failure = Failure::chain(error);
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }
 
 struct Text<'a>(&'a Findings<'a>, Duration);

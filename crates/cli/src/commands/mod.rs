@@ -5,6 +5,7 @@ mod check;
 mod dev;
 mod inbox;
 mod new;
+mod run;
 mod test;
 
 use crate::args::Command;
@@ -20,6 +21,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<Code, Failu
         Command::Dev(arguments) => dev::run(arguments, output).await,
         Command::Inbox(arguments) => inbox::run(arguments, output).await,
         Command::New(arguments) => new::run(&arguments, output),
+        Command::Run(arguments) => run::run(arguments, output).await,
         Command::Test(arguments) => test::run(arguments, output).await,
     }
 }

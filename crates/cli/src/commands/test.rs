@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use phonebox::{Action, NotificationId, Report, Violation};
+use phonebox::jail::Bounds;
+use phonebox::{Action, Jail, NotificationId, Report, Violation};
 use serde::Serialize;
 
 use crate::args;
+use crate::config;
 use crate::dirs;
 use crate::failure::{Code, Failure};
 use crate::fixture::Fixture;
@@ -51,11 +53,15 @@ pub(super) async fn run(arguments: args::Test, output: Output) -> Result<Code, F
     } else {
         stage::blocking(move || Ok(project.build(output)?.0)).await?
     };
+    let jail = config::jail(Bounds::default(), output)?;
+    // Once for all fixtures, which find it in the cache of compiled code.
+    let (compile, within) = (action.clone(), jail.clone());
+    stage::blocking(move || stage::compile(&compile, within, Some(dirs::compiled()?))).await?;
     let started = Instant::now();
     // At once, each with an inbox of its own: those whose provider hangs take as long as the action's deadline.
     let running: Vec<_> = fixtures
         .into_iter()
-        .map(|fixture| tokio::spawn(try_out(fixture, action.clone())))
+        .map(|fixture| tokio::spawn(try_out(fixture, action.clone(), jail.clone())))
         .collect();
     let mut tested = Vec::with_capacity(running.len());
     for fixture in running {
@@ -90,14 +96,15 @@ fn assemble(project: &Project, component: &Path) -> Result<Action, Failure> {
 }
 
 /// Runs the action once on a fixture's event.
-async fn try_out(fixture: Fixture, action: Action) -> Result<Tested, Failure> {
+async fn try_out(fixture: Fixture, action: Action, jail: Arc<Jail>) -> Result<Tested, Failure> {
     let inbox = Arc::new(Inbox::start(Options::default()).await?);
     inbox.script(fixture.answers.clone());
     let secrets = example_secrets(action.manifest(), &fixture.secrets);
     let for_deploy = inbox.clone();
-    let deployment =
-        stage::blocking(move || stage::deploy(&for_deploy, &action, secrets, dirs::compiled()?, 1))
-            .await?;
+    let deployment = stage::blocking(move || {
+        stage::deploy(&for_deploy, &action, secrets, dirs::compiled()?, jail, 1)
+    })
+    .await?;
     let event = Arc::new(fixture.event.clone());
     let report = deployment.attempt(event, NotificationId::new(), 1).await;
     let requests = inbox.messages();

@@ -13,6 +13,7 @@ use phonebox_contract::{Event, NotificationId, Outcome};
 use phonebox_egress::{Egress, Origin, Policy, Rule};
 use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, Run, Runtime,
+    Share,
 };
 use phonebox_test_guests::{Guest, NOOP, POST, POST_WASI};
 use tempfile::TempDir;
@@ -72,16 +73,18 @@ impl Workload {
         let tokio = tokio::runtime::Runtime::new().expect("a process can have a runtime");
         let compiled = tempfile::tempdir().expect("a folder can be made");
         let cache = CompiledCache::open(compiled.path(), [7; 32]).expect("the folder is ours");
-        let runtime = Runtime::new(&Config::new(), Some(cache)).expect("the engine starts");
+        let mut config = Config::new();
+        config.places_per_tenant = config.places; // one tenant is all there is
+        let runtime = Runtime::new(&config, Some(cache)).expect("the engine starts");
         let event = Arc::new(event());
         let mut limits = Limits::default();
         // A run is charged by the clock while it is polled, so a machine that is busy elsewhere could end one.
         limits.cpu = limits.deadline;
         let action = |guest: Guest, idle_connections| Action {
             loaded: runtime
-                .load(guest.bytes)
+                .load("bench", guest.bytes)
                 .unwrap_or_else(|error| panic!("{guest:?}: {error:?}")),
-            capabilities: capabilities(provider, idle_connections),
+            capabilities: capabilities(provider, idle_connections, runtime.share("bench")),
             run: Run {
                 id: NotificationId::new(),
                 attempt: 1,
@@ -148,7 +151,7 @@ impl Workload {
 impl Component {
     pub(crate) fn load(&self) -> LoadedAction {
         self.runtime
-            .load_digested(self.digest, self.guest.bytes)
+            .load_digested("bench", self.digest, self.guest.bytes)
             .expect("it was loaded before")
     }
 }
@@ -209,7 +212,7 @@ impl Action {
     }
 }
 
-fn capabilities(provider: SocketAddr, idle_connections: usize) -> Capabilities {
+fn capabilities(provider: SocketAddr, idle_connections: usize, share: Share) -> Capabilities {
     let origin = "http://provider.example";
     let egress = Egress::builder()
         .dangerous_plain_http(Origin::parse(origin).expect("it is an origin"))
@@ -227,6 +230,7 @@ fn capabilities(provider: SocketAddr, idle_connections: usize) -> Capabilities {
         secrets: Arc::new([("ORIGIN", origin), ("TOKEN", TOKEN)].into_iter().collect()),
         cache: Arc::new(ActionCache::default()),
         outbound: egress.outbound("acme", Arc::new(policy)),
+        share,
     }
 }
 

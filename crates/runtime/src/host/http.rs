@@ -7,9 +7,12 @@ use crate::sandbox::{Record, State, lock};
 
 /// Exchanges that a report keeps.
 const EXCHANGES: usize = 16;
+/// Points for one request, beside the one for the call.
+pub(super) const POINTS: u64 = 500;
 
 impl Host for State {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
+        self.calls.charge(POINTS)?;
         let request = egress::Request {
             method: request.method,
             url: request.url,

@@ -7,19 +7,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
+use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _};
 use wasmtime_wasi::p2::bindings::cli;
-use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed};
+use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
-use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
+use crate::RunError;
 use crate::report::Level;
 use crate::sandbox::{Record, State, lock};
 
-/// Random bytes that one call may ask for.
-const RANDOM_LIMIT: u64 = 4096;
 /// What a standard stream takes at once, in bytes.
 const STDIO_CHUNK: usize = 4096;
 
@@ -33,8 +31,12 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, State::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, State::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    insecure::add_to_linker::<_, WasiRandom>(linker, |state| state.wasi.random())?;
-    insecure_seed::add_to_linker::<_, WasiRandom>(linker, |state| state.wasi.random())
+    // Random bytes come out of a budget, so they are drawn by way of the state.
+    linker.allow_shadowing(true);
+    random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    linker.allow_shadowing(false);
+    insecure::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    insecure_seed::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
 
 /// The context of one run: empty environment, closed input, output to the log, coarse clocks.
@@ -48,10 +50,52 @@ pub(crate) fn context(record: &Arc<Record>) -> WasiCtx {
             level: Level::Error,
             record: record.clone(),
         })
-        .max_random_size(RANDOM_LIMIT)
         .wall_clock(CoarseClock(Instant::now()))
         .monotonic_clock(CoarseClock(Instant::now()))
         .build()
+}
+
+impl State {
+    /// Takes random bytes out of the run's budget.
+    fn draw(&mut self, bytes: u64) -> wasmtime::Result<()> {
+        self.random = self
+            .random
+            .checked_sub(bytes)
+            .ok_or(RunError::RandomExceeded {
+                limit: self.run.limits.random,
+            })?;
+        Ok(())
+    }
+}
+
+impl random::Host for State {
+    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        self.draw(length)?;
+        self.wasi.random().get_random_bytes(length)
+    }
+
+    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.draw(8)?;
+        self.wasi.random().get_random_u64()
+    }
+}
+
+impl insecure::Host for State {
+    fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        self.draw(length)?;
+        self.wasi.random().get_insecure_random_bytes(length)
+    }
+
+    fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.draw(8)?;
+        self.wasi.random().get_insecure_random_u64()
+    }
+}
+
+impl insecure_seed::Host for State {
+    fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
+        self.wasi.random().insecure_seed()
+    }
 }
 
 /// Clocks that tell whole milliseconds: enough for a token's expiry, too little to time the host.

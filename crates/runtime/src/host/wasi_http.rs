@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::http::send;
-use crate::sandbox::{Record, State};
+use crate::sandbox::{Record, State, UnderWay};
 
 /// What a guest may write to a request's body at once, in bytes.
 const BODY_CHUNK: usize = 64 << 10;
@@ -36,8 +36,10 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
+        let under_way = UnderWay::new(self.0.clone());
         let record = self.0.clone();
         Box::new(async move {
+            let _under_way = under_way;
             let (parts, body) = request.into_parts();
             let body = Limited::new(body, BODY_LIMIT)
                 .collect()

@@ -24,7 +24,7 @@ pub(crate) static PROBE_ACTION: LazyLock<LoadedAction> = LazyLock::new(|| load(P
 
 pub(crate) fn load(guest: Guest) -> LoadedAction {
     RUNTIME
-        .load(guest.bytes)
+        .load("acme", guest.bytes)
         .unwrap_or_else(|error| panic!("{guest:?}: {error}: {error:?}"))
 }
 
@@ -43,6 +43,7 @@ impl Host {
                 secrets: Arc::default(),
                 cache: Arc::new(ActionCache::default()),
                 outbound: egress.outbound("acme", Arc::new(Policy::deny_all())),
+                share: RUNTIME.share("acme"),
             },
             limits: Limits::default(),
         }

@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 
-use phonebox::{Attempt, Delivery, Deployment, Event, Origin, Outcome, Secrets, Status};
+use phonebox::jail::Bounds;
+use phonebox::{Attempt, Delivery, Deployment, Event, Jail, Origin, Outcome, Secrets, Status};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::args;
+use crate::config;
 use crate::dirs;
 use crate::embedded;
 use crate::failure::{Code, Failure};
@@ -49,6 +51,7 @@ struct Dev {
     project: Project,
     inbox: Arc<Inbox>,
     event: Option<PathBuf>,
+    jail: Arc<Jail>,
 }
 
 pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Failure> {
@@ -59,6 +62,7 @@ pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Fa
         project,
         inbox,
         event: arguments.event,
+        jail: config::jail(Bounds::default(), output)?,
     };
     let deployment = dev.deploy().await?;
     if let Some(path) = &arguments.env_file {
@@ -74,10 +78,12 @@ impl Dev {
     /// Builds the action and puts it on the stage.
     async fn deploy(&self) -> Result<Deployment, Failure> {
         let (project, inbox, output) = (self.project.clone(), self.inbox.clone(), self.output);
+        let jail = self.jail.clone();
         stage::blocking(move || {
             let (action, _) = project.build(output)?;
             let secrets = example_secrets(action.manifest(), &BTreeMap::new());
-            let deployment = stage::deploy(&inbox, &action, secrets, dirs::compiled()?, PLACES)?;
+            let deployment =
+                stage::deploy(&inbox, &action, secrets, dirs::compiled()?, jail, PLACES)?;
             let name = &action.manifest().name;
             let how = match deployment.origin() {
                 Origin::Cache => "from the cache of compiled code",

@@ -1,0 +1,170 @@
+//! `phonebox.toml`, the operator's document.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use phonebox::egress::{Egress, IpNet, Origin};
+use phonebox::jail::Bounds;
+use phonebox::{CompiledCache, Config as Runtime, Jail, Phonebox};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde::Deserialize;
+
+use crate::dirs;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+
+/// What the operator settles. Every key has a default that is right for production.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    compile: CompileConfig,
+    egress: EgressConfig,
+    runtime: RuntimeConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CompileConfig {
+    /// Seconds of computing for one component.
+    cpu_seconds: Option<u64>,
+    /// MiB of memory for one component.
+    memory_mib: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct EgressConfig {
+    /// Origins that may be spoken to without TLS.
+    plain_http: Vec<String>,
+    /// Address ranges that may be reached although they are special.
+    reachable: Vec<IpNet>,
+    /// Answers in place of the system's resolver, by host.
+    resolve: BTreeMap<String, Vec<SocketAddr>>,
+    /// Files of root certificates (PEM) to trust beside Mozilla's.
+    trust: Vec<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RuntimeConfig {
+    /// Sandboxes at once.
+    places: Option<u32>,
+    /// Sandboxes at once for one tenant.
+    places_per_tenant: Option<u32>,
+    /// Fuel for a run.
+    fuel: Option<u64>,
+    /// The folder of compiled code.
+    compiled: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file; without one, the defaults.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text =
+            fs::read_to_string(path).map_err(|error| Failure::file("cannot read", path, &error))?;
+        toml::from_str(&text).map_err(|error| {
+            let message = error.to_string();
+            Failure::new(format!(
+                "{} cannot be read: {}",
+                path.display(),
+                message.trim()
+            ))
+            .code(Code::Usage)
+        })
+    }
+
+    /// The host that this describes. Components are compiled in a jail; what of it is not to be had on this machine is said.
+    pub(crate) fn start(&self, output: Output) -> Result<Phonebox, Failure> {
+        let mut runtime = Runtime::new();
+        let RuntimeConfig {
+            places,
+            places_per_tenant,
+            fuel,
+            ref compiled,
+        } = self.runtime;
+        runtime.places = places.unwrap_or(runtime.places);
+        runtime.places_per_tenant = places_per_tenant.unwrap_or(runtime.places_per_tenant);
+        runtime.fuel = fuel;
+        let mut bounds = Bounds::default();
+        bounds.cpu_seconds = self.compile.cpu_seconds.unwrap_or(bounds.cpu_seconds);
+        bounds.memory_mib = self.compile.memory_mib.unwrap_or(bounds.memory_mib);
+        runtime.jail = Some(jail(bounds, output)?);
+        let compiled = match compiled {
+            Some(folder) => CompiledCache::open(folder, dirs::code_key()?)
+                .map_err(|error| dirs::unusable(folder, &error))?,
+            None => dirs::compiled()?,
+        };
+        let phonebox = Phonebox::builder()
+            .runtime(runtime)
+            .compiled(compiled)
+            .egress(self.egress.build()?)
+            .build();
+        phonebox.map_err(|error| Failure::chain(&error))
+    }
+}
+
+impl EgressConfig {
+    fn build(&self) -> Result<Egress, Failure> {
+        let mut egress = Egress::builder();
+        for origin in &self.plain_http {
+            let origin = Origin::parse(origin).map_err(|invalid| {
+                Failure::new(format!("egress.plain_http: {invalid}")).hint(invalid.hint())
+            })?;
+            egress = egress.dangerous_plain_http(origin);
+        }
+        for range in &self.reachable {
+            egress = egress.reachable(*range);
+        }
+        for (host, answers) in &self.resolve {
+            egress = egress.resolve(host, answers.clone());
+        }
+        for path in &self.trust {
+            for root in roots(path)? {
+                egress = egress.trust(root);
+            }
+        }
+        egress.build().map_err(|error| Failure::chain(&error))
+    }
+}
+
+/// The jail, whose child is this program.
+pub(crate) fn jail(bounds: Bounds, output: Output) -> Result<Arc<Jail>, Failure> {
+    let unusable = |error: &std::io::Error| {
+        Failure::new(format!(
+            "components cannot be compiled in a process of their own: {error}"
+        ))
+        .code(Code::Unavailable)
+    };
+    let jail = Jail::this_program()
+        .map_err(|error| unusable(&error))?
+        .bounds(bounds);
+    for missing in jail.probe().map_err(|error| unusable(&error))? {
+        output.step(
+            "warning",
+            format!("while components are compiled, {missing}"),
+        );
+    }
+    Ok(Arc::new(jail))
+}
+
+fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let pem = fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))?;
+    let roots = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let roots = roots.map_err(|error| {
+        Failure::new(format!("{} is not in PEM format: {error}", path.display()))
+    })?;
+    if roots.is_empty() {
+        return Err(Failure::new(format!(
+            "there is no certificate in {}",
+            path.display()
+        )));
+    }
+    Ok(roots)
+}
