@@ -28,7 +28,7 @@ pub(crate) fn deploy(
             phonebox::egress::IpNet::new(loopback, 32).expect("32 bits are a whole address"),
         );
     for rule in &action.manifest().egress {
-        if let Ok(origin) = Origin::parse(&rule.origin())
+        if let Ok(origin) = Origin::parse(rule.origin())
             && origin.scheme() == "http"
         {
             egress = egress.dangerous_plain_http(origin);

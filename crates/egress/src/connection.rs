@@ -1,4 +1,5 @@
-//! One connection: dialled to a vetted address, wrapped in TLS, driven by whoever uses it.
+//! One connection: dialled to a vetted address, through the operator's proxy if there is one, wrapped in TLS, driven by
+//! whoever uses it.
 //!
 //! No task runs in the background: the future that waits for a response polls the connection too. Dropped on its way, it
 //! takes the connection with it, and no task has to be woken in between.
@@ -17,9 +18,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, ProtocolVersion};
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -30,6 +33,7 @@ use crate::error::Error;
 use crate::exchange::Timings;
 use crate::limits::Limits;
 use crate::origin::{Origin, Scheme};
+use crate::text::Hex;
 
 /// Most addresses of one answer that are tried.
 const ATTEMPTS: usize = 3;
@@ -38,14 +42,35 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// Most interim (1xx) responses before the final one.
 const INTERIM: u8 = 3;
 
+/// Longest head of a proxy's answer, in bytes.
+const PROXY_HEAD: usize = 8 * 1024;
+
 /// An HTTP/1.1 connection to one address, for one request at a time.
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
+    /// None where plain http is spoken.
+    pub(crate) tls: Option<Tls>,
     sender: http1::SendRequest<Full<Bytes>>,
     /// None once it has ended. It is dropped then, which is what gives back a request that it has not taken.
     driver: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
     /// What the driver ended of, if it failed.
     failure: Option<hyper::Error>,
+}
+
+/// What was agreed on, for the record.
+#[derive(Clone, Copy)]
+pub(crate) struct Tls {
+    pub(crate) version: &'static str,
+    /// SHA-256 of the public key in the provider's certificate (its `SubjectPublicKeyInfo`).
+    pub(crate) key: Hex,
+}
+
+/// How a connection is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Dial<'a> {
+    pub(crate) proxy: Option<SocketAddr>,
+    pub(crate) tls: &'a Arc<ClientConfig>,
+    pub(crate) limits: &'a Limits,
 }
 
 /// Why a request has no response.
@@ -56,30 +81,33 @@ pub(crate) enum Unanswered {
 }
 
 impl Connection {
-    /// Connects to one of these addresses, and to nothing else.
+    /// Connects to one of these addresses, and to nothing else. Tells which as soon as it is reached.
     pub(crate) async fn open(
         origin: &Origin,
         addresses: &[SocketAddr],
-        tls: &Arc<ClientConfig>,
-        limits: &Limits,
+        Dial { proxy, tls, limits }: Dial<'_>,
         deadline: Instant,
         timings: &mut Timings,
+        reached: &mut Option<SocketAddr>,
     ) -> Result<Self, Error> {
         let began = Instant::now();
-        let tcp = timeout_at(deadline.min(began + limits.connect), connect(addresses))
+        let connecting = connect(addresses, proxy);
+        let (tcp, peer) = timeout_at(deadline.min(began + limits.connect), connecting)
             .await
             .map_err(|_| Error::ConnectionTimeout)?
             .map_err(|error| refusal(&error))?;
         let connected = Instant::now();
         timings.connect = Some(connected - began);
 
-        let peer = tcp.peer_addr().map_err(|_| Error::ConnectionTerminated)?;
+        *reached = Some(peer);
         // Cannot be otherwise; and if it ever is, nothing is said to that peer.
-        if !addresses.contains(&peer) {
+        let end = tcp.peer_addr().map_err(|_| Error::ConnectionTerminated)?;
+        if end != proxy.unwrap_or(peer) || !addresses.contains(&peer) {
             return Err(Error::InternalError);
         }
         tcp.set_nodelay(true).map_err(|_| Error::InternalError)?;
 
+        let mut agreed = None;
         let stream = match origin.scheme {
             Scheme::Http => Stream::Plain(tcp),
             Scheme::Https => {
@@ -91,13 +119,20 @@ impl Connection {
                     .map_err(|_| Error::ConnectionTimeout)?
                     .map_err(|error| tls_failure(&error).unwrap_or(Error::ConnectionTerminated))?;
                 timings.tls = Some(connected.elapsed());
+                agreed = describe(stream.get_ref().1);
                 Stream::Tls(Box::new(stream))
             }
         };
-        Self::over(stream, peer, limits).await
+        let mut connection = Self::over(stream, peer, limits).await?;
+        connection.tls = agreed;
+        Ok(connection)
     }
 
-    async fn over(stream: Stream, peer: SocketAddr, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) async fn over(
+        stream: Stream,
+        peer: SocketAddr,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(limits.response_head)
             .max_headers(limits.response_fields)
@@ -106,6 +141,7 @@ impl Connection {
             .map_err(|_| Error::InternalError)?;
         Ok(Self {
             peer,
+            tls: None,
             sender,
             driver: Some(driver),
             failure: None,
@@ -201,22 +237,25 @@ impl Connection {
 }
 
 /// The first of these addresses to answer, at most three of them, the later ones with a delay.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn connect(
+    addresses: &[SocketAddr],
+    proxy: Option<SocketAddr>,
+) -> io::Result<(TcpStream, SocketAddr)> {
     let mut waiting = addresses.iter().copied().take(ATTEMPTS);
     let mut attempts = JoinSet::new();
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         match waiting.next() {
-            Some(address) if addresses.len() == 1 => return dial(address).await,
+            Some(address) if addresses.len() == 1 => return reach(address, proxy).await,
             Some(address) => {
-                attempts.spawn(dial(address));
+                attempts.spawn(reach(address, proxy));
             }
             None if attempts.is_empty() => return Err(failure),
             None => {}
         }
         tokio::select! {
             Some(attempt) = attempts.join_next() => match attempt {
-                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Ok(reached)) => return Ok(reached),
                 Ok(Err(error)) => failure = error,
                 Err(error) => failure = io::Error::other(error),
             },
@@ -225,9 +264,45 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     }
 }
 
+/// A stream to this address, and the address.
+async fn reach(
+    address: SocketAddr,
+    proxy: Option<SocketAddr>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let Some(proxy) = proxy else {
+        return Ok((dial(address).await?, address));
+    };
+    // A proxy that is down is no provider's fault.
+    let mut tcp = dial(proxy).await.map_err(io::Error::other)?;
+    tunnel(&mut tcp, address).await?;
+    Ok((tcp, address))
+}
+
+/// Has a proxy connect to an address (RFC 9110, 9.3.6).
+async fn tunnel(tcp: &mut TcpStream, address: SocketAddr) -> io::Result<()> {
+    let ask = format!("CONNECT {address} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    tcp.write_all(ask.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        // The provider does not speak first. So what the proxy says behind its head, or without end, is not meant well.
+        if head.len() >= PROXY_HEAD || tcp.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+    let accepted = [b"HTTP/1.1 2", b"HTTP/1.0 2"]
+        .iter()
+        .any(|begin| head.starts_with(*begin));
+    let ends = head.windows(4).filter(|bytes| bytes == b"\r\n\r\n").count();
+    match (accepted, ends) {
+        (true, 1) => Ok(()),
+        (true, _) => Err(io::ErrorKind::InvalidData.into()),
+        (false, _) => Err(io::ErrorKind::ConnectionRefused.into()),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the one road out; the address has been vetted"
+    reason = "this is the one road out; the address has been vetted, or is the operator's proxy"
 )]
 async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     TcpStream::connect(address).await
@@ -244,6 +319,20 @@ fn refusal(error: &io::Error) -> Error {
         | Kind::NetworkUnreachable => Error::ConnectionRefused,
         _ => Error::InternalError,
     }
+}
+
+fn describe(session: &rustls::ClientConnection) -> Option<Tls> {
+    let version = match session.protocol_version()? {
+        ProtocolVersion::TLSv1_2 => "1.2",
+        ProtocolVersion::TLSv1_3 => "1.3",
+        _ => return None,
+    };
+    let certificate = ParsedCertificate::try_from(session.peer_certificates()?.first()?).ok()?;
+    let key = Sha256::digest(certificate.subject_public_key_info());
+    Some(Tls {
+        version,
+        key: Hex(key.into()),
+    })
 }
 
 /// Finds what TLS objects to, if it was TLS.
@@ -283,9 +372,11 @@ fn http_failure(error: &hyper::Error) -> Error {
 }
 
 /// What a connection runs over.
-enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(feature = "fuzzing")]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl AsyncRead for Stream {
@@ -297,6 +388,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+            #[cfg(feature = "fuzzing")]
+            Self::Memory(memory) => Pin::new(memory).poll_read(context, buffer),
         }
     }
 }
@@ -310,6 +403,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
             Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+            #[cfg(feature = "fuzzing")]
+            Self::Memory(memory) => Pin::new(memory).poll_write(context, bytes),
         }
     }
 
@@ -317,6 +412,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
             Self::Tls(tls) => Pin::new(tls).poll_flush(context),
+            #[cfg(feature = "fuzzing")]
+            Self::Memory(memory) => Pin::new(memory).poll_flush(context),
         }
     }
 
@@ -324,6 +421,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+            #[cfg(feature = "fuzzing")]
+            Self::Memory(memory) => Pin::new(memory).poll_shutdown(context),
         }
     }
 }

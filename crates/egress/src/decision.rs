@@ -1,10 +1,12 @@
 //! The one function that decides, and what it says.
 
+use std::sync::Arc;
+
 use http::Method;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::origin::{self, Origin, Scheme};
-use crate::rule::{Match, Policy};
+use crate::rule::{Match, Policy, Rule};
 use crate::target::{self, Target};
 
 /// Allowed or not, by which rule, and why.
@@ -13,9 +15,21 @@ pub struct Decision {
     /// Whether the request may be sent.
     pub verdict: Verdict,
     /// The rule that allows the request or, where one comes near, the rule that does not quite.
-    pub rule: Option<String>,
+    #[serde(serialize_with = "text")]
+    pub rule: Option<Arc<str>>,
+    /// The path pattern by which the rule allows it; none where the rule allows any path.
+    #[serde(serialize_with = "text")]
+    pub pattern: Option<Arc<str>>,
     /// Why.
     pub reason: Reason,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands fields over by reference")]
+pub(crate) fn text<S: Serializer>(
+    text: &Option<Arc<str>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    text.as_deref().serialize(serializer)
 }
 
 impl Decision {
@@ -29,6 +43,7 @@ impl Decision {
         Self {
             verdict: Verdict::Denied,
             rule: None,
+            pattern: None,
             reason,
         }
     }
@@ -54,7 +69,9 @@ pub enum Reason {
     AddressLiteral,
     /// The path can be read in two ways: `..`, `//`, `%2f` and the like.
     AmbiguousPath,
-    /// The run has used up its requests or bytes.
+    /// The operator has stopped all requests, the tenant's, or those to this origin. It may have been under way.
+    Blocked,
+    /// The run has used up its requests or bytes, or too many requests are under way.
     Budget,
     /// The action's rules allow it, the operator's ceiling does not.
     Ceiling,
@@ -64,6 +81,8 @@ pub enum Reason {
     Method,
     /// No rule names the origin.
     Origin,
+    /// The name leads to phonebox itself, or to the machine that it runs on.
+    Own,
     /// A rule names the origin and the method, but not the path.
     Path,
     /// The port belongs to another protocol.
@@ -74,6 +93,8 @@ pub enum Reason {
     Scheme,
     /// The name is local or special: a single label, `.internal`, `.local` and the like.
     SpecialName,
+    /// The action asked for too many origins that it may not reach, and waits out the hour.
+    Suspended,
 }
 
 impl Reason {
@@ -83,17 +104,25 @@ impl Reason {
             Self::Address => "address",
             Self::AddressLiteral => "address-literal",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::Blocked => "blocked",
             Self::Budget => "budget",
             Self::Ceiling => "ceiling",
             Self::Malformed => "malformed",
             Self::Method => "method",
             Self::Origin => "origin",
+            Self::Own => "own",
             Self::Path => "path",
             Self::Port => "port",
             Self::Rule => "rule",
             Self::Scheme => "scheme",
             Self::SpecialName => "special-name",
+            Self::Suspended => "suspended",
         }
+    }
+
+    /// Whether it says that a target may not be reached, rather than what is wrong with the request or with its number.
+    pub(crate) fn is_refusal(self) -> bool {
+        !matches!(self, Self::Budget | Self::Malformed | Self::Rule)
     }
 }
 
@@ -111,51 +140,63 @@ impl Ceiling {
         self.plain_http.contains(&target.origin)
             || match &self.policy {
                 None => target.origin.scheme == Scheme::Https,
-                Some(policy) => policy.check(target, method).0 == Match::Granted,
+                Some(policy) => matches!(policy.check(target, method).0, Match::Granted(_)),
             }
     }
 }
 
 /// Decides. Pure: the same question has the same answer, and nobody is asked.
-pub(crate) fn decide(
-    policy: &Policy,
+///
+/// The rule returned is the one that names the origin: what it says of it is no guest's word.
+pub(crate) fn decide<'a>(
+    policy: &'a Policy,
     ceiling: &Ceiling,
     target: &Target,
     method: &Method,
-) -> Decision {
-    let origin = &target.origin;
-    // These hold whatever a rule says.
-    if target.literal.is_some() {
-        return Decision::denied(Reason::AddressLiteral);
-    }
-    if origin::is_special(&origin.host) {
-        return Decision::denied(Reason::SpecialName);
-    }
-    if origin::BLOCKED_PORTS.contains(&origin.port) {
-        return Decision::denied(Reason::Port);
-    }
-    if origin.scheme == Scheme::Http && !ceiling.plain_http.contains(origin) {
-        return Decision::denied(Reason::Scheme);
-    }
-    // Before any pattern is matched.
-    if target::is_ambiguous(target.path()) {
-        return Decision::denied(Reason::AmbiguousPath);
+) -> (Decision, Option<&'a Rule>) {
+    if let Some(reason) = objection(ceiling, target) {
+        return (Decision::denied(reason), None);
     }
     let (found, rule) = policy.check(target, method);
     let reason = match found {
         Match::OtherOrigin => Reason::Origin,
         Match::OtherMethod => Reason::Method,
         Match::OtherPath => Reason::Path,
-        Match::Granted if !ceiling.admits(target, method) => Reason::Ceiling,
-        Match::Granted => Reason::Rule,
+        Match::Granted(_) if !ceiling.admits(target, method) => Reason::Ceiling,
+        Match::Granted(_) => Reason::Rule,
     };
-    Decision {
+    let pattern = match found {
+        Match::Granted(pattern) => pattern.map(|pattern| Arc::clone(&pattern.written)),
+        _ => None,
+    };
+    let decision = Decision {
         verdict: if reason == Reason::Rule {
             Verdict::Allowed
         } else {
             Verdict::Denied
         },
-        rule: rule.map(ToString::to_string),
+        rule: rule.map(|rule| Arc::clone(rule.written())),
+        pattern,
         reason,
+    };
+    (decision, rule)
+}
+
+/// What holds whatever a rule says.
+fn objection(ceiling: &Ceiling, target: &Target) -> Option<Reason> {
+    let origin = &target.origin;
+    if target.literal.is_some() {
+        return Some(Reason::AddressLiteral);
     }
+    if origin::is_special(&origin.host) {
+        return Some(Reason::SpecialName);
+    }
+    if origin::BLOCKED_PORTS.contains(&origin.port) {
+        return Some(Reason::Port);
+    }
+    if origin.scheme == Scheme::Http && !ceiling.plain_http.contains(origin) {
+        return Some(Reason::Scheme);
+    }
+    // Before any pattern is matched.
+    target::is_ambiguous(target.path()).then_some(Reason::AmbiguousPath)
 }

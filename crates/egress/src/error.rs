@@ -1,22 +1,24 @@
 //! Why there is no response.
 
+use std::sync::Arc;
+
 use phonebox_contract::Fault;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::decision::Reason;
-use crate::origin::Origin;
 use crate::target::{Path, UriFlaw};
 
 /// Why there is no response. One variant for each of the guest's `http.error`, of the same name.
 ///
 /// The guest gets the name alone. `Display` is one short clause, [`hint`](Self::hint) the mend for the action's author.
-/// Neither holds an address, a query, a header's value or what a certificate says. A hint may hold the request's path,
-/// and with it a phone number: whoever shows it masks it like a log line. `Serialize` gives `code`, `message`, `hint`.
+/// Neither holds an address, a query, a header's value or what a certificate says. Where they repeat what a guest wrote, the
+/// run's [`Caller`](crate::Caller) has masked it. `Serialize` gives `code`, `message`, `hint`.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// The run has made all the requests that it may, or moved all the bytes.
-    #[error("the run's budget for {0} is used up")]
+    /// The run has made all the requests that it may, or moved all the bytes; or its tenant, or all tenants at this
+    /// origin, have too many requests under way.
+    #[error("the budget for {0} is used up")]
     BudgetExceeded(Budget),
     /// Nobody listens there.
     #[error("the provider refused the connection")]
@@ -27,11 +29,13 @@ pub enum Error {
     /// No connection in time. The provider did not get the request.
     #[error("the provider could not be connected to in time")]
     ConnectionTimeout,
-    /// The name leads to an address that actions may not reach.
+    /// The name leads to an address that actions may not reach, or the host is an address.
     #[error("the host leads to an address that actions may not reach")]
     DestinationIpProhibited {
-        /// The name, never the address.
-        host: String,
+        /// The origin as the record shows it, never the address that it leads to.
+        origin: Arc<str>,
+        /// Whether the host is itself an address.
+        literal: bool,
     },
     /// The name does not exist, or has no address.
     #[error("the host's name could not be resolved")]
@@ -42,7 +46,7 @@ pub enum Error {
     /// A header that is not the action's to set, or that is malformed.
     #[error("header `{name}` {flaw}")]
     HeaderForbidden {
-        /// Its name: printable ASCII, at most 128 characters.
+        /// Its name, masked, at most 128 characters.
         name: String,
         /// What is wrong with it.
         flaw: HeaderFlaw,
@@ -56,7 +60,7 @@ pub enum Error {
     /// The request's body is larger than this many bytes; zero where the method takes no body.
     #[error("the request's body is larger than {0} bytes")]
     RequestBodySize(u64),
-    /// No rule allows it.
+    /// No rule allows it, or the operator has stopped it.
     #[error("the request is not allowed")]
     RequestDenied(Box<Denial>),
     /// Too many or too large headers.
@@ -119,7 +123,11 @@ impl Error {
     /// Whose fault it is, should the run fail of it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::DestinationIpProhibited { .. } | Self::RequestDenied(_) => Fault::Policy,
+            Self::BudgetExceeded(
+                Budget::Origin | Budget::TenantConcurrency | Budget::TenantRate,
+            )
+            | Self::DestinationIpProhibited { .. }
+            | Self::RequestDenied(_) => Fault::Policy,
             Self::BudgetExceeded(_)
             | Self::HeaderForbidden { .. }
             | Self::RequestBodySize(_)
@@ -148,16 +156,19 @@ impl Error {
             Self::BudgetExceeded(Budget::Concurrency) => {
                 "wait for one request to end before the next is made".to_owned()
             }
+            Self::BudgetExceeded(
+                Budget::Origin | Budget::TenantConcurrency | Budget::TenantRate,
+            ) => "ask for a retry; the operator of this phonebox can raise the limit".to_owned(),
             Self::BudgetExceeded(_) => {
                 "make fewer or smaller requests in one run; what did not fit can be tried again by \
                  asking for a retry"
                     .to_owned()
             }
-            Self::DestinationIpProhibited { host } if is_literal(host) => {
+            Self::DestinationIpProhibited { literal: true, .. } => {
                 "name the host; addresses cannot be allowed".to_owned()
             }
-            Self::DestinationIpProhibited { host } => format!(
-                "`{host}` leads into a private or reserved network; if that is meant, the operator must \
+            Self::DestinationIpProhibited { origin, .. } => format!(
+                "{origin} leads into a private or reserved network; if that is meant, the operator must \
                  declare the range reachable"
             ),
             Self::DnsError => "check the spelling of the host".to_owned(),
@@ -195,10 +206,6 @@ impl Error {
     }
 }
 
-fn is_literal(host: &str) -> bool {
-    host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
-}
-
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut error = serializer.serialize_struct("Error", 3)?;
@@ -216,12 +223,12 @@ pub struct Denial {
     pub reason: Reason,
     /// The request's method.
     pub method: String,
-    /// The request's origin; none where the scheme alone decided.
-    pub origin: Option<Origin>,
+    /// The request's origin as the record shows it; none where the scheme alone decided.
+    pub origin: Option<Arc<str>>,
     /// The request's path.
     pub path: Option<Path>,
     /// The rule that came nearest, as written.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<str>>,
 }
 
 impl Denial {
@@ -233,7 +240,7 @@ impl Denial {
             path,
             rule,
         } = self;
-        let origin = origin.as_ref().map(ToString::to_string).unwrap_or_default();
+        let origin = origin.as_deref().unwrap_or_default();
         let path = path.as_ref().map(ToString::to_string).unwrap_or_default();
         let rule = rule.as_deref().unwrap_or_default();
         match reason {
@@ -241,6 +248,9 @@ impl Denial {
                 "the path {path} can be read in more than one way; write it without `//`, `.`, `..` \
                  and encoded slashes or dots"
             ),
+            Reason::Blocked => {
+                "the operator of this phonebox has stopped such requests; ask when they may go on".to_owned()
+            }
             Reason::Ceiling => format!(
                 "the action's rule `{rule}` allows {method} {origin}{path}, but the operator of this \
                  phonebox does not; ask for it"
@@ -256,6 +266,11 @@ impl Denial {
             Reason::SpecialName => format!(
                 "{origin} is a local or special name and cannot be allowed; use a name of the public DNS"
             ),
+            Reason::Suspended => {
+                "the action asked for too many hosts that no rule allows; mend it, and deploy it anew or \
+                 wait an hour"
+                    .to_owned()
+            }
             _ => format!(
                 "no rule allows {method} {origin}{path}; allow it in action.toml:\n[[egress]]\norigin = \
                  \"{origin}\"\nmethods = [\"{method}\"]"
@@ -264,7 +279,7 @@ impl Denial {
     }
 }
 
-/// Which budget of a run is used up.
+/// Which budget is used up: of a run, where nothing else is said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Budget {
     /// Bytes of response bodies.
@@ -273,8 +288,14 @@ pub enum Budget {
     BytesUp,
     /// Requests at one time.
     Concurrency,
+    /// Requests to this origin at one time, over all tenants.
+    Origin,
     /// Requests in all.
     Requests,
+    /// Requests of the tenant at one time.
+    TenantConcurrency,
+    /// Requests of the tenant in a second.
+    TenantRate,
 }
 
 impl std::fmt::Display for Budget {
@@ -283,7 +304,10 @@ impl std::fmt::Display for Budget {
             Self::BytesDown => "bytes received",
             Self::BytesUp => "bytes sent",
             Self::Concurrency => "requests at one time",
+            Self::Origin => "requests to this origin at one time",
             Self::Requests => "requests",
+            Self::TenantConcurrency => "the tenant's requests at one time",
+            Self::TenantRate => "the tenant's requests in a second",
         })
     }
 }

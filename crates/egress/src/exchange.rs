@@ -1,18 +1,19 @@
 //! The record of one request: what was decided, where it went, how long it took. Never what it said.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::decision::{Decision, Reason, Verdict};
+use crate::decision::{self, Decision, Reason};
 use crate::error::Error;
-use crate::origin::Origin;
 use crate::target::Path;
 
 /// What became of one request, kept with the execution.
 ///
-/// It holds no body, no query and no header.
+/// It holds no body, no query and no header. What the guest wrote of it stands there at most 128 characters long, and
+/// masked by the run's [`Caller`](crate::Caller) unless a rule names the very same.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exchange {
     /// What was decided.
@@ -20,10 +21,12 @@ pub struct Exchange {
     /// The method; none where it is not one that can be used.
     pub method: Option<String>,
     /// Scheme, host and port; none where the URL could not be read.
-    pub origin: Option<Origin>,
+    #[serde(serialize_with = "decision::text")]
+    pub origin: Option<Arc<str>>,
     /// The path without the query; none where the URL could not be read.
     pub path: Option<Path>,
-    /// The address that the request went to; none where there was no connection.
+    /// The public address that the request went to; none where there was no connection, or where it led to a range that
+    /// the operator opened: the inside of a network is not for the action's author.
     pub address: Option<SocketAddr>,
     /// Whether the connection was opened for this request; none where there was no connection.
     pub connection: Option<Connection>,
@@ -37,31 +40,15 @@ pub struct Exchange {
     pub timings: Timings,
     /// Why there was no response.
     pub error: Option<Error>,
-    /// Whether the run ended before the request did. Then neither `error` nor a whole response is there.
+    /// Whether the run ended before the request did.
     pub abandoned: bool,
 }
 
 impl Exchange {
-    /// Rewrites the request's path, where it stands here and in the error: it may hold a number or a secret, and egress does
-    /// not know which. What is kept of it afterwards is at most 128 characters.
-    pub fn mask(&mut self, mask: impl Fn(&str) -> String) {
-        let denied = match &mut self.error {
-            Some(Error::RequestDenied(denial)) => denial.path.as_mut(),
-            _ => None,
-        };
-        for path in self.path.iter_mut().chain(denied) {
-            path.mask(&mask);
-        }
-    }
-
     /// The record before anything has happened: if nothing does, the request was malformed.
     pub(crate) fn begun() -> Self {
         Self {
-            decision: Decision {
-                verdict: Verdict::Denied,
-                rule: None,
-                reason: Reason::Malformed,
-            },
+            decision: Decision::denied(Reason::Malformed),
             method: None,
             origin: None,
             path: None,

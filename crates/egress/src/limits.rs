@@ -1,6 +1,8 @@
-//! How much one request, and one run, may use.
+//! How much one request, one run, one tenant and one origin may use.
 
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 /// Bounds on requests. `Default` gives the values named at each field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,11 +40,65 @@ pub struct Limits {
     /// All of one request, body included: 12 s. The request's own timeout and the run's deadline may shorten it, to no
     /// less than 1 ms.
     pub total: Duration,
+    /// How long a denial takes at the least, from the guest's call on: 50 ms. Then its time does not tell how far the
+    /// request came. Zero: as long as it takes.
+    pub denial: Duration,
+    /// How long the answer of a name server is kept, or that there was none: 5 s. Zero: not at all. An answer of the
+    /// operator's own is never kept.
+    pub answers_kept: Duration,
+    /// Names that one tenant's actions look up at one time: 10. One more waits.
+    pub lookups: usize,
+    /// Requests of one tenant at one time: 50. One more is an error.
+    pub tenant_concurrent: u32,
+    /// Requests of one tenant in a second: 100, and as many at once after a second's rest. One more is an error.
+    pub tenant_rate: u32,
+    /// Origins that one [`Outbound`](crate::Outbound) may ask for within an hour and be denied: 1,000. The last one
+    /// suspends it until the hour is over.
+    pub denied_origins: usize,
+    /// Requests to one origin at one time, over all tenants: 200, so that no tenant alone can take an origin from the
+    /// others. One more is an error. A provider that counts requests by address counts them all as ours.
+    pub origin_concurrent: u32,
     /// Idle connections kept for one origin, within one [`Outbound`](crate::Outbound): 16. Fewer make a burst dial anew,
     /// handshake and all.
     pub idle_connections: usize,
     /// How long an idle connection is kept: 15 s.
     pub idle: Duration,
+}
+
+/// Longest time limit: far above any use, far below what overflows a clock.
+const LONGEST: Duration = Duration::from_hours(1);
+
+impl Limits {
+    /// Says what about them cannot be kept.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let needed = [
+            self.resolve,
+            self.connect,
+            self.tls,
+            self.first_byte,
+            self.between_bytes,
+            self.total,
+        ];
+        let optional = [self.answers_kept, self.denial, self.idle, self.rate_after];
+        if self.response_head < 8 * 1024 {
+            return Err("response_head is below 8 KiB");
+        }
+        if self.rate == 0 {
+            return Err("rate is zero");
+        }
+        if self.tenant_rate == 0 {
+            return Err("tenant_rate is zero");
+        }
+        if self.lookups == 0 || self.lookups > Semaphore::MAX_PERMITS {
+            return Err("lookups is zero, or too many");
+        }
+        if needed.iter().any(Duration::is_zero)
+            || needed.iter().chain(&optional).any(|limit| *limit > LONGEST)
+        {
+            return Err("a time limit is zero or longer than an hour");
+        }
+        Ok(())
+    }
 }
 
 impl Default for Limits {
@@ -64,6 +120,13 @@ impl Default for Limits {
             rate: 256,
             rate_after: Duration::from_secs(2),
             total: Duration::from_secs(12),
+            denial: Duration::from_millis(50),
+            answers_kept: Duration::from_secs(5),
+            lookups: 10,
+            tenant_concurrent: 50,
+            tenant_rate: 100,
+            denied_origins: 1000,
+            origin_concurrent: 200,
             idle_connections: 16,
             idle: Duration::from_secs(15),
         }

@@ -10,6 +10,7 @@ use http_body_util::Full;
 
 use crate::error::{Error, HeaderFlaw};
 use crate::target::Target;
+use crate::text;
 
 /// Most fields of a request.
 const FIELDS: usize = 64;
@@ -67,9 +68,13 @@ impl fmt::Debug for Response {
     }
 }
 
+/// Says that a request comes from an action. Our own listeners refuse requests that carry it, so that no action calls
+/// itself in circles.
+pub(crate) const HOP: HeaderName = HeaderName::from_static("phonebox-hop");
+
 /// Request headers that belong to the host: framing and connection, who asks on whose behalf, cookies, what is accepted
-/// as encoding, and what a metadata service takes as a proof of good intent. Prefixes end in `*`.
-const HOST_OWNED: [&str; 21] = [
+/// as encoding, and what a metadata service takes as a proof of good intent.
+const HOST_OWNED: [&str; 19] = [
     "accept-encoding",
     "connection",
     "content-length",
@@ -82,37 +87,38 @@ const HOST_OWNED: [&str; 21] = [
     "keep-alive",
     "metadata",
     "metadata-flavor",
-    "proxy-*",
+    "phonebox-hop",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "via",
-    "x-aws-ec2-metadata-token*",
-    "x-forwarded-*",
     "x-real-ip",
 ];
 
+/// How others of them begin.
+const HOST_OWNED_PREFIXES: [&str; 3] = ["proxy-", "x-aws-ec2-metadata-token", "x-forwarded-"];
+
 fn is_host_owned(name: &str) -> bool {
-    HOST_OWNED
-        .iter()
-        .any(|owned| match owned.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *owned,
-        })
+    HOST_OWNED.contains(&name)
+        || HOST_OWNED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
-/// Builds what goes on the wire: the request target in origin-form, our headers, then the guest's.
+/// Builds what goes on the wire: the request target in origin-form, our headers, then the guest's. The name of a header that
+/// is refused is masked.
 pub(crate) fn compose(
     target: &Target,
     method: Method,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
+    mask: impl Fn(&str) -> String,
 ) -> Result<http::Request<Full<Bytes>>, Error> {
     if headers.len() > FIELDS {
         return Err(Error::RequestHeaderSectionSize);
     }
-    let mut map = HeaderMap::with_capacity(headers.len() + 3);
+    let mut map = HeaderMap::with_capacity(headers.len() + 5);
     let host =
         HeaderValue::try_from(target.origin.authority()).map_err(|_| Error::InternalError)?;
     map.insert(header::HOST, host);
@@ -120,6 +126,7 @@ pub(crate) fn compose(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
+    map.insert(HOP, HeaderValue::from_static("1"));
     // Some servers insist on a length even where there is no body.
     if !body.is_empty() || matches!(method, Method::POST | Method::PUT | Method::PATCH) {
         map.insert(header::CONTENT_LENGTH, body.len().into());
@@ -127,7 +134,7 @@ pub(crate) fn compose(
     let mut total = 0;
     for (name, value) in headers {
         total += name.len() + value.len();
-        let (name, value) = field(&name, &value)?;
+        let (name, value) = field(&name, &value, &mask)?;
         map.append(name, value);
     }
     if total > FIELDS_LIMIT {
@@ -140,13 +147,13 @@ pub(crate) fn compose(
     Ok(request)
 }
 
-fn field(written: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> {
+fn field(
+    written: &str,
+    value: &[u8],
+    mask: impl Fn(&str) -> String,
+) -> Result<(HeaderName, HeaderValue), Error> {
     let forbidden = |flaw| Error::HeaderForbidden {
-        name: written
-            .chars()
-            .take(NAME_LIMIT)
-            .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-            .collect(),
+        name: text::shown(mask(written)),
         flaw,
     };
     if written.len() > NAME_LIMIT || value.len() > VALUE_LIMIT {

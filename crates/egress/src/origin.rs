@@ -1,14 +1,16 @@
 //! Scheme, host and port: what a rule grants, what a connection leads to, what the pool is keyed by.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use crate::target::{Target, UriFlaw};
+use crate::text;
 
 /// `http` or `https`; everything else is refused while a URL is read.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scheme {
     Http,
     Https,
@@ -34,7 +36,7 @@ impl Scheme {
 ///
 /// The host is in lower case and without a trailing dot. Written out (`Display`, `Serialize`), the port is left away
 /// where it is the scheme's own.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) host: Arc<str>,
@@ -46,7 +48,7 @@ impl Origin {
     /// address in place of the name, no name that is special or local (RFC 6761 and its like), lower case only.
     pub fn parse(written: &str) -> Result<Self, InvalidOrigin> {
         let invalid = |problem: &'static str, mend: &str| InvalidOrigin {
-            written: written.chars().take(SHOWN).collect(),
+            written: text::shown(written),
             problem,
             mend: mend.to_owned(),
         };
@@ -133,6 +135,13 @@ impl Origin {
     }
 }
 
+// The pool hashes an origin for every request, and the host tells nearly all of them apart.
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.host.hash(state);
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
@@ -164,9 +173,6 @@ impl InvalidOrigin {
         &self.mend
     }
 }
-
-/// How much of a refused text an error repeats, in characters.
-pub(crate) const SHOWN: usize = 128;
 
 /// Ports on which HTTP bytes would be taken for another protocol's.
 pub(crate) const BLOCKED_PORTS: [u16; 14] = [

@@ -108,6 +108,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::connection::Dial;
     use crate::exchange::Timings;
     use crate::limits::Limits;
 
@@ -125,12 +126,17 @@ mod tests {
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
         let (tls, limits) = (Arc::new(tls), Limits::default());
+        let dial = Dial {
+            proxy: None,
+            tls: &tls,
+            limits: &limits,
+        };
         let deadline = Instant::now() + limits.connect;
         let pool = Arc::new(Pool::new(2, limits.idle));
         for _ in 0..3 {
             let mut timings = Timings::default();
             let connection =
-                Connection::open(&origin, &[here], &tls, &limits, deadline, &mut timings).await;
+                Connection::open(&origin, &[here], dial, deadline, &mut timings, &mut None).await;
             pool.put(
                 &origin,
                 connection.unwrap_or_else(|error| panic!("{error}")),

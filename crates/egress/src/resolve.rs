@@ -1,70 +1,113 @@
 //! Names to addresses, each of them vetted. The only place where a name is looked up.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use crate::address::{self, Row};
+use crate::address::{Addresses, Prohibited};
 use crate::error::Error;
+use crate::names::Answer;
 use crate::origin::Origin;
+use crate::registry::Shared;
+use crate::tenant::Tenant;
 
 /// Most addresses in one answer.
 const ANSWERS: usize = 16;
 
-/// The operator's answers, and the system's where there is none.
-#[derive(Debug, Default)]
+/// The operator's answers, and a name server's where there is none.
 pub(crate) struct Resolver {
     pub(crate) answers: HashMap<String, Arc<[SocketAddr]>>,
-    /// The answer for every other name; none: the system's.
+    /// The answer for every other name; none: whatever `names` finds.
     pub(crate) others: Option<Arc<[SocketAddr]>>,
-    pub(crate) reachable: Vec<IpNet>,
+    pub(crate) names: NameServer,
+    pub(crate) addresses: Addresses,
+}
+
+/// Where a request may be sent.
+pub(crate) struct Resolved {
+    pub(crate) addresses: Arc<[SocketAddr]>,
+    /// The operator's range without which one of them could not be reached.
+    pub(crate) opened: Option<IpNet>,
 }
 
 /// Why there are no addresses to dial.
 pub(crate) enum Unresolved {
     Error(Error),
-    Prohibited { address: IpAddr, row: &'static Row },
+    Prohibited(Prohibited),
 }
 
 impl Resolver {
-    /// Looks a name up once. If a single one of its addresses may not be reached, none may: mixed answers are the mark of
-    /// DNS rebinding.
+    /// Looks a name up at most once. If a single one of its addresses may not be reached, none may: mixed answers are the
+    /// mark of DNS rebinding.
     pub(crate) async fn resolve(
         &self,
+        tenant: &Shared<String, Tenant>,
         origin: &Origin,
         deadline: Instant,
-    ) -> Result<Arc<[SocketAddr]>, Unresolved> {
+    ) -> Result<Resolved, Unresolved> {
         let addresses = match self.answers.get(&*origin.host).or(self.others.as_ref()) {
             Some(answers) => Arc::clone(answers),
-            None => timeout_at(deadline, system(origin))
+            // In a box, for it is large, and an operator's answer goes without.
+            None => Box::pin(tenant.names.get(&origin.host, &self.names, deadline))
                 .await
-                .unwrap_or(Err(Error::DnsTimeout))
+                .map(|found| found.iter().map(|ip| (*ip, origin.port).into()).collect())
                 .map_err(Unresolved::Error)?,
         };
         if addresses.is_empty() || addresses.len() > ANSWERS {
             return Err(Unresolved::Error(Error::DnsError));
         }
-        for answer in &*addresses {
-            let address = answer.ip();
-            address::vet(address, &self.reachable)
-                .map_err(|row| Unresolved::Prohibited { address, row })?;
+        let mut opened = None;
+        for address in &*addresses {
+            let vetted = self.addresses.vet(*address, &tenant.key);
+            opened = opened.or(vetted.map_err(Unresolved::Prohibited)?);
         }
-        Ok(addresses)
+        Ok(Resolved { addresses, opened })
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where names are resolved"
-)]
-async fn system(origin: &Origin) -> Result<Arc<[SocketAddr]>, Error> {
-    // The dot makes the name absolute, so that no search domain of the machine's is appended.
-    let name = format!("{}.", origin.host);
-    match tokio::net::lookup_host((name, origin.port)).await {
-        Ok(answers) => Ok(answers.collect()),
-        Err(_) => Err(Error::DnsError),
+/// An operator's way to look a name up.
+pub(crate) type Lookup =
+    dyn Fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync;
+
+/// Who is asked for a name's addresses.
+#[derive(Clone)]
+pub(crate) enum NameServer {
+    System,
+    Operator {
+        lookup: Arc<Lookup>,
+        limit: Duration,
+    },
+}
+
+impl NameServer {
+    /// Asks. The system's resolver holds a thread until it has an answer, so its future is to be awaited to its end.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where names are resolved"
+    )]
+    pub(crate) async fn ask(&self, host: &str) -> Answer {
+        match self {
+            Self::System => {
+                // The dot makes the name absolute, so that no search domain of the machine's is appended.
+                match tokio::net::lookup_host((format!("{host}."), 0)).await {
+                    Ok(answers) => Ok(answers.map(|answer| answer.ip()).collect()),
+                    Err(_) => Err(Error::DnsError),
+                }
+            }
+            Self::Operator { lookup, limit } => {
+                match timeout(*limit, lookup(host.to_owned())).await {
+                    Ok(Ok(answers)) => Ok(answers.into()),
+                    Ok(Err(_)) => Err(Error::DnsError),
+                    Err(_) => Err(Error::DnsTimeout),
+                }
+            }
+        }
     }
 }

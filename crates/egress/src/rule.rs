@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
+use psl::Psl;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
-use crate::origin::{InvalidOrigin, Origin, SHOWN};
+use crate::origin::{InvalidOrigin, Origin};
 use crate::target::{self, Target};
+use crate::text::{self, Hex};
 
 /// Most rules in one policy.
 const RULES: usize = 20;
@@ -42,14 +45,17 @@ pub struct Rule {
     any_label: bool,
     methods: Vec<Method>,
     paths: Vec<Pattern>,
+    /// The origin as written, and the whole rule, for the records of many requests.
+    written_origin: Arc<str>,
+    written: Arc<str>,
 }
 
 impl Rule {
     /// Reads one rule.
     ///
-    /// - `origin`: see [`Origin::parse`]. Its first label may be `*`, which stands for exactly one label; at least two
-    ///   labels must follow. The public suffix list is *not* consulted: `https://*.co.uk` passes here, so an operator who
-    ///   admits strangers' rules reads wildcards before approving them, or sets a ceiling.
+    /// - `origin`: see [`Origin::parse`]. Its first label may be `*`, which stands for exactly one label. What follows
+    ///   has at least two labels and is no public suffix, under which anybody may register: not `https://*.co.uk`, not
+    ///   `https://*.github.io`.
     /// - `methods`: of `GET`, `POST`, `PUT`, `PATCH`, `DELETE` and `HEAD`; none means `POST`.
     /// - `paths`: at most 32; none means any path. `*` is one whole segment that is not empty; `**`, only at the end, is
     ///   one or more segments. Everything else is literal, written decoded, and compared with the path decoded once.
@@ -63,7 +69,7 @@ impl Rule {
         for name in methods {
             let name = name.as_ref();
             let method = method(name).ok_or_else(|| InvalidRule::Method {
-                written: shown(name),
+                written: text::shown(name),
             })?;
             if !granted.contains(&method) {
                 granted.push(method);
@@ -79,17 +85,26 @@ impl Rule {
             .iter()
             .map(|path| Pattern::parse(path.as_ref()))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        let written_origin: Arc<str> = if any_label {
+            format!("{}://*.{}", origin.scheme(), origin.authority()).into()
+        } else {
+            origin.to_string().into()
+        };
+        let mut rule = Self {
             origin,
             any_label,
             methods: granted,
             paths,
-        })
+            written_origin,
+            written: "".into(),
+        };
+        rule.written = write(&rule).into();
+        Ok(rule)
     }
 
     /// The origin as written.
-    pub fn origin(&self) -> String {
-        self.written_origin().to_string()
+    pub fn origin(&self) -> &str {
+        &self.written_origin
     }
 
     /// The methods granted; never empty.
@@ -102,31 +117,45 @@ impl Rule {
         self.paths.iter().map(|pattern| &*pattern.written)
     }
 
-    fn written_origin(&self) -> impl fmt::Display {
-        fmt::from_fn(|f| {
-            if !self.any_label {
-                return fmt::Display::fmt(&self.origin, f);
-            }
-            write!(
-                f,
-                "{}://*.{}",
-                self.origin.scheme(),
-                self.origin.authority()
-            )
-        })
+    /// The rule as `Display` shows it.
+    pub(crate) fn written(&self) -> &Arc<str> {
+        &self.written
     }
 
-    pub(crate) fn check(&self, target: &Target, method: &Method) -> Match {
+    /// The origin of requests that this rule is for, if it is a single one.
+    pub(crate) fn exact_origin(&self) -> Option<&Origin> {
+        (!self.any_label).then_some(&self.origin)
+    }
+
+    pub(crate) fn written_origin(&self) -> &Arc<str> {
+        &self.written_origin
+    }
+
+    pub(crate) fn check(&self, target: &Target, method: &Method) -> Match<'_> {
         if !self.is_for(&target.origin) {
-            Match::OtherOrigin
-        } else if !self.methods.contains(method) {
-            Match::OtherMethod
-        } else if self.paths.is_empty() || self.paths.iter().any(|path| path.is_for(target.path()))
-        {
-            Match::Granted
-        } else {
-            Match::OtherPath
+            return Match::OtherOrigin;
         }
+        if !self.methods.contains(method) {
+            return Match::OtherMethod;
+        }
+        if self.paths.is_empty() {
+            return Match::Granted(None);
+        }
+        match self.paths.iter().find(|path| path.is_for(target.path())) {
+            Some(pattern) => Match::Granted(Some(pattern)),
+            None => Match::OtherPath,
+        }
+    }
+
+    /// Whether both grant the same, in whatever order it is written.
+    fn grants_what(&self, other: &Self) -> bool {
+        let all = |one: &Self, other: &Self| {
+            one.methods
+                .iter()
+                .all(|method| other.methods.contains(method))
+                && one.paths.iter().all(|path| other.paths.contains(path))
+        };
+        self.written_origin == other.written_origin && all(self, other) && all(other, self)
     }
 
     fn is_for(&self, origin: &Origin) -> bool {
@@ -144,39 +173,30 @@ impl Rule {
 
 /// How far a request gets with one rule. Ordered: the farther, the nearer the rule is to what the author meant.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Match {
+pub(crate) enum Match<'a> {
     OtherOrigin,
     OtherMethod,
     OtherPath,
-    Granted,
+    /// By this pattern; none: the rule allows any path.
+    Granted(Option<&'a Pattern>),
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        join(f, "|", self.methods())?;
-        write!(f, " {}", self.written_origin())?;
-        join(f, "|", self.paths())
+        f.write_str(&self.written)
     }
 }
 
-fn join<'a>(
-    f: &mut fmt::Formatter<'_>,
-    separator: &str,
-    parts: impl Iterator<Item = &'a str>,
-) -> fmt::Result {
-    for (index, part) in parts.enumerate() {
-        if index > 0 {
-            f.write_str(separator)?;
-        }
-        f.write_str(part)?;
-    }
-    Ok(())
+fn write(rule: &Rule) -> String {
+    let methods: Vec<_> = rule.methods().collect();
+    let paths: Vec<_> = rule.paths().collect();
+    format!("{} {}{}", methods.join("|"), rule.origin(), paths.join("|"))
 }
 
 impl Serialize for Rule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut rule = serializer.serialize_struct("Rule", 3)?;
-        rule.serialize_field("origin", &self.origin())?;
+        rule.serialize_field("origin", self.origin())?;
         rule.serialize_field("methods", &self.methods().collect::<Vec<_>>())?;
         rule.serialize_field("paths", &self.paths().collect::<Vec<_>>())?;
         rule.end()
@@ -187,7 +207,7 @@ fn read_origin(written: &str) -> Result<(Origin, bool), InvalidOrigin> {
     let Some((scheme, rest)) = written.split_once("://*.") else {
         if written.contains('*') {
             return Err(InvalidOrigin {
-                written: shown(written),
+                written: text::shown(written),
                 problem: "`*` stands where no wildcard may",
                 mend: "use `*` as the whole first label only, as in `https://*.example.com`"
                     .to_owned(),
@@ -195,34 +215,45 @@ fn read_origin(written: &str) -> Result<(Origin, bool), InvalidOrigin> {
         }
         return Ok((Origin::parse(written)?, false));
     };
+    let covers_too_much = |mend: &str| InvalidOrigin {
+        written: text::shown(written),
+        problem: "its wildcard covers too much",
+        mend: mend.to_owned(),
+    };
     if !rest.contains('.') {
-        return Err(InvalidOrigin {
-            written: shown(written),
-            problem: "its wildcard covers too much",
-            mend: "let at least two labels follow `*`, as in `https://*.example.com`".to_owned(),
-        });
+        return Err(covers_too_much(
+            "let at least two labels follow `*`, as in `https://*.example.com`",
+        ));
     }
     let origin = Origin::parse(&format!("{scheme}://{rest}")).map_err(|invalid| InvalidOrigin {
-        written: shown(written),
+        written: text::shown(written),
         ..invalid
     })?;
+    if is_public_suffix(&origin.host) {
+        return Err(covers_too_much(
+            "anybody can have a name there; name the host, or let `*` stand below a name that is one owner's",
+        ));
+    }
     Ok((origin, true))
 }
 
-fn shown(written: &str) -> String {
-    written.chars().take(SHOWN).collect()
+/// Whether strangers can register names below this one.
+fn is_public_suffix(host: &str) -> bool {
+    psl::List
+        .suffix(host.as_bytes())
+        .is_some_and(|suffix| suffix.as_bytes() == host.as_bytes())
 }
 
 /// One path pattern.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Pattern {
-    written: Arc<str>,
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Pattern {
+    pub(crate) written: Arc<str>,
 }
 
 impl Pattern {
     fn parse(written: &str) -> Result<Self, InvalidRule> {
         let invalid = |problem, mend| InvalidRule::Path {
-            written: shown(written),
+            written: text::shown(written),
             problem,
             mend,
         };
@@ -292,6 +323,12 @@ impl Pattern {
 /// A rule, or a list of rules, that cannot be. [`hint`](Self::hint) says what to write instead.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidRule {
+    /// Two rules grant the same.
+    #[error("the rule `{rule}` stands there twice")]
+    Duplicate {
+        /// The second of them.
+        rule: String,
+    },
     /// `methods` names something that cannot be granted.
     #[error("`{written}` is not a method that can be granted")]
     Method {
@@ -329,6 +366,7 @@ impl InvalidRule {
     /// What to write instead.
     pub fn hint(&self) -> &str {
         match self {
+            Self::Duplicate { .. } => "leave one of them out",
             Self::Method { .. } => "write GET, POST, PUT, PATCH, DELETE or HEAD, in capitals",
             Self::Origin(invalid) => invalid.hint(),
             Self::Path { mend, .. } => mend,
@@ -344,22 +382,54 @@ impl InvalidRule {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
     rules: Arc<[Rule]>,
+    digest: Hex,
 }
 
 impl Policy {
-    /// The policy of these rules, at most 20. A request needs one that allows it.
+    /// The policy of these rules, at most 20 and no two the same. A request needs one that allows it.
     pub fn new(rules: Vec<Rule>) -> Result<Self, InvalidRule> {
         if rules.len() > RULES {
             return Err(InvalidRule::TooManyRules { count: rules.len() });
         }
-        Ok(Self {
-            rules: rules.into(),
-        })
+        for (index, rule) in rules.iter().enumerate() {
+            if rules
+                .iter()
+                .take(index)
+                .any(|earlier| rule.grants_what(earlier))
+            {
+                return Err(InvalidRule::Duplicate {
+                    rule: text::shown(&*rule.written),
+                });
+            }
+        }
+        Ok(Self::of(rules))
     }
 
     /// The policy that allows nothing.
     pub fn deny_all() -> Self {
-        Self { rules: [].into() }
+        Self::of(Vec::new())
+    }
+
+    fn of(rules: Vec<Rule>) -> Self {
+        let mut digest = Sha256::new();
+        for rule in &rules {
+            // No part of a rule holds a NUL or a line break.
+            digest.update(rule.origin());
+            for part in rule.methods().chain(rule.paths()) {
+                digest.update("\0");
+                digest.update(part);
+            }
+            digest.update("\n");
+        }
+        Self {
+            rules: rules.into(),
+            digest: Hex(digest.finalize().into()),
+        }
+    }
+
+    /// SHA-256 over the rules in their order, in hexadecimal: what a record names the policy by.
+    pub fn digest(&self) -> impl fmt::Display + use<> {
+        self.digest
     }
 
     /// The rules, in the order in which they were given.
@@ -368,11 +438,11 @@ impl Policy {
     }
 
     /// The first rule that grants the request, or how near the nearest came.
-    pub(crate) fn check(&self, target: &Target, method: &Method) -> (Match, Option<&Rule>) {
+    pub(crate) fn check(&self, target: &Target, method: &Method) -> (Match<'_>, Option<&Rule>) {
         let mut nearest = (Match::OtherOrigin, None);
         for rule in &*self.rules {
             let found = rule.check(target, method);
-            if found == Match::Granted {
+            if matches!(found, Match::Granted(_)) {
                 return (found, Some(rule));
             }
             if found > nearest.0 {

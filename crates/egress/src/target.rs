@@ -8,7 +8,8 @@ use http::uri::PathAndQuery;
 use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
-use crate::origin::{Origin, SHOWN, Scheme};
+use crate::origin::{Origin, Scheme};
+use crate::text;
 
 /// Longest URL, in bytes.
 const URL_LIMIT: usize = 4096;
@@ -93,6 +94,16 @@ impl Target {
     /// The path as written, without the query.
     pub(crate) fn path(&self) -> &str {
         self.wire.path()
+    }
+}
+
+/// The host of an absolute URL as its author spelled it, for a mask that looks for the author's spelling.
+pub(crate) fn written_host(written: &str) -> &str {
+    let rest = written.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rfind(']') {
+        Some(bracket) => authority.get(..=bracket).unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
     }
 }
 
@@ -190,19 +201,15 @@ fn nibble(digit: u8) -> Option<u8> {
 
 /// The path of a URL, without its query.
 ///
-/// A provider's path may carry a phone number, so `Debug` shows the length alone. `Display` and `Serialize` show it: they
-/// are for the execution's report, whose reader masks the code and the number.
+/// At most 128 characters, and masked by the run's [`Caller`](crate::Caller) unless a rule names this very path. `Debug`
+/// shows the length alone.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Path(String);
 
 impl Path {
-    pub(crate) fn of(target: &Target) -> Self {
-        Self(target.path().to_owned())
-    }
-
-    /// Masks what the path must not show, and then cuts it: what the cut divides could not be found any more.
-    pub(crate) fn mask(&mut self, mask: impl Fn(&str) -> String) {
-        self.0 = mask(&self.0).chars().take(SHOWN).collect();
+    /// The path of a target, rewritten. It is cut after that: what the cut divides could not be found any more.
+    pub(crate) fn of(target: &Target, mask: impl Fn(&str) -> String) -> Self {
+        Self(text::shown(mask(target.path())))
     }
 }
 
@@ -301,6 +308,41 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// E3: a label in Punycode stands for one name, written in the one way.
+    #[test]
+    fn labels_in_punycode_are_what_idna_makes_of_them() {
+        for host in [
+            "xn--bcher-kva.example",
+            "xn--80ak6aa92e.com",
+            "xn--55qx5d.cn",
+            "api.xn--p1ai",
+        ] {
+            let target = Target::parse(&format!("https://{host}/"));
+            assert_eq!(
+                target.map(|target| (*target.origin.host).to_owned()),
+                Ok(host.to_owned())
+            );
+        }
+        for host in [
+            "xn--.com",           // nothing
+            "xn---.com",          // a hyphen
+            "xn--a.com",          // no Punycode
+            "xn--localhost-.com", // plain ASCII
+            "xn--3ba.com",        // a capital
+            "xn--bfa.com",        // a capital
+            "xn--wi7cha.com",     // full-width letters
+            "xn--8g7ccp.0.0.1",   // full-width digits
+            "xn--ocal-u81b.com",  // a letter in a circle
+            "xn--r6j.com",        // an ideographic full stop
+            "xn--a-wbb.com",      // a mark at the beginning
+            "xn--a-ccb.com",      // a letter and its mark apart
+            "xn--1ug.com",        // a joiner with nothing to join
+        ] {
+            let target = Target::parse(&format!("https://{host}/"));
+            assert!(target.is_err(), "{host}: {target:?}");
+        }
+    }
 
     proptest! {
         /// What passes here, the standard parser reads the same way; and what is requested is what was read.

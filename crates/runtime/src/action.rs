@@ -19,7 +19,7 @@ pub(crate) struct Loaded {
     pub(crate) pre: CustomPhoneProviderPre<State>,
     /// How many places of the pool a run takes.
     pub(crate) places: u32,
-    digest: Digest,
+    pub(crate) digest: Digest,
     origin: Origin,
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +7,7 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use phonebox_contract::{Outcome, Receipt, truncate_reason};
-use phonebox_egress::{Exchange, Trip};
+use phonebox_egress::{Caller, Exchange, Trip};
 use tokio::sync::Notify;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
@@ -20,6 +21,7 @@ use crate::host;
 use crate::limits::{CpuMeter, Growth, HostCalls, Limits};
 use crate::redact::Redactor;
 use crate::report::{Report, Usage};
+use crate::runtime::Digest;
 use crate::shares::Queued;
 
 /// Handles that one run may hold, of ours and of WASI's.
@@ -57,11 +59,43 @@ pub(crate) struct Record {
     pub(crate) missing_secrets: Mutex<Vec<String>>,
     /// The peak of memory in bytes, and the calls into the host. Told when the store is dropped.
     used: Mutex<(usize, u64)>,
-    redactor: OnceLock<Redactor>,
     /// Requests that `wasi:http` makes in tasks of its own, which end a little after the run.
     pub(crate) requests: Requests,
+    secretive: Arc<Secretive>,
+}
+
+/// Knows what must not be told of a run.
+struct Secretive {
+    action: Digest,
     run: Run,
     capabilities: Capabilities,
+    redactor: OnceLock<Redactor>,
+}
+
+impl Secretive {
+    /// The redactor is made when the first text has to be kept: most runs keep none.
+    fn redactor(&self) -> &Redactor {
+        self.redactor
+            .get_or_init(|| Redactor::new(&self.run.event, &self.capabilities.secrets))
+    }
+}
+
+impl Caller for Secretive {
+    fn action(&self) -> Cow<'_, str> {
+        self.action.to_string().into()
+    }
+
+    fn notification(&self) -> Cow<'_, str> {
+        self.run.id.to_string().into()
+    }
+
+    fn attempt(&self) -> u32 {
+        self.run.attempt
+    }
+
+    fn mask(&self, text: &str) -> String {
+        self.redactor().redact(text)
+    }
 }
 
 /// Counts requests under way.
@@ -102,10 +136,8 @@ impl Requests {
 }
 
 impl Record {
-    /// The redactor is made when the first text has to be kept: most runs keep none.
     pub(crate) fn redactor(&self) -> &Redactor {
-        self.redactor
-            .get_or_init(|| Redactor::new(&self.run.event, &self.capabilities.secrets))
+        self.secretive.redactor()
     }
 }
 
@@ -143,18 +175,22 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
     let _places = action.runtime.places(tenant, action.places).await;
     let started = Instant::now();
     let deadline = tokio::time::Instant::now() + limits.deadline;
+    let secretive = Arc::new(Secretive {
+        action: action.digest,
+        run: run.clone(),
+        capabilities: capabilities.clone(),
+        redactor: OnceLock::new(),
+    });
     let record = Arc::new(Record {
         trip: capabilities
             .outbound
-            .trip(deadline - GRACE.min(limits.deadline / 4)),
+            .trip(deadline - GRACE.min(limits.deadline / 4), secretive.clone()),
         log: Mutex::default(),
         exchanges: Mutex::default(),
         missing_secrets: Mutex::default(),
         used: Mutex::default(),
-        redactor: OnceLock::new(),
         requests: Requests::default(),
-        run: run.clone(),
-        capabilities: capabilities.clone(),
+        secretive,
     });
     let meter = CpuMeter::default();
     let mut usage = Usage::default();
@@ -193,9 +229,6 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
     let (log, log_lines_dropped) = lock(&record.log).finish(&record);
     let mut exchanges = std::mem::take(&mut *lock(&record.exchanges));
     exchanges.extend(record.trip.abandoned());
-    for exchange in &mut exchanges {
-        exchange.mask(|path| record.redactor().redact(path));
-    }
     Report {
         result: redact(result, &record),
         log,

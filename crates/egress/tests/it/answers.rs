@@ -1,10 +1,16 @@
 //! What providers answer, and how much of it reaches the guest.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use phonebox_egress::{Error, Limits};
+use phonebox_egress::{Connection, Egress, Error, Limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-use crate::support::{Answer, OK, Provider, code, get, post, say};
+use crate::support::{
+    Answer, OK, ParseOrigin, Provider, Run, begin, code, get, limits, policy, post, say,
+};
 
 fn close(text: &str) -> Answer {
     Answer::Close(text.as_bytes().to_vec())
@@ -200,6 +206,56 @@ async fn p09_connections_that_break_off() {
     }
 }
 
+/// With a reset, a close in the middle of the head, and half a close, over and over.
+#[tokio::test]
+async fn p09_a_thousand_connections_that_break_off() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let breaking = tokio::spawn(async move {
+        for nth in 0..1000 {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"hello") {
+                tcp.read_buf(&mut asked).await.unwrap();
+            }
+            match nth % 3 {
+                0 => tcp.set_zero_linger().unwrap(),
+                1 => tcp
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-le")
+                    .await
+                    .unwrap(),
+                _ => tcp.shutdown().await.unwrap(),
+            }
+        }
+    });
+    let patient = Limits {
+        tenant_rate: 1_000_000,
+        ..limits()
+    };
+    let egress = Egress::builder()
+        .limits(patient)
+        .resolve("api.ok.com", vec![address])
+        .reachable("127.0.0.0/8".parse().unwrap())
+        .dangerous_plain_http("http://api.ok.com".parse_origin())
+        .build()
+        .unwrap();
+    let outbound = egress.outbound("acme", Arc::new(policy(&["http://api.ok.com"])));
+    for nth in 0..1000 {
+        let (exchange, result) = begin(&outbound).send(post("http://api.ok.com/")).await;
+        assert_eq!(
+            result,
+            Err(Error::ConnectionTerminated),
+            "{nth}: {exchange:?}"
+        );
+        assert_eq!(
+            exchange.connection,
+            Some(Connection::New),
+            "{nth}: {exchange:?}"
+        );
+    }
+    breaking.await.unwrap();
+}
+
 #[tokio::test]
 async fn other_ways_to_end_a_body() {
     for (answer, body) in [
@@ -327,7 +383,7 @@ async fn the_request_and_the_run_may_shorten_the_time_but_not_to_nothing() {
     let egress = provider.door().build().unwrap();
     let trip = provider
         .outbound(&egress, "acme")
-        .trip(tokio::time::Instant::now());
+        .trip(tokio::time::Instant::now(), Arc::new(Run));
     let mut request = post("https://api.ok.com/");
     request.timeout = Some(Duration::MAX);
     let (exchange, result) = trip.send(request).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use phonebox_contract::Fault;
 use phonebox_egress::{Egress, Error, Exchange, Policy, Reason, Request, Response, Rule, Verdict};
 
-use crate::support::{HOST, OK, Provider, begin, code, get, policy, post, rule, say};
+use crate::support::{HOST, OK, Provider, begin, code, get, limits, policy, post, rule, say};
 
 async fn send(
     provider: &Provider,
@@ -28,7 +28,7 @@ async fn refused(provider: &Provider, policy: Policy, request: Request, wanted: 
         Verdict::Denied,
         "{url:?}: {exchange:?}"
     );
-    assert_eq!(exchange.address, None, "{url:?}: {exchange:?}");
+    assert_eq!(exchange.connection, None, "{url:?}: {exchange:?}");
     exchange
 }
 
@@ -139,6 +139,7 @@ async fn d04_a_name_that_leads_to_a_special_address_is_not_dialled() {
     ] {
         let answer = SocketAddr::new(address.parse().unwrap(), 443);
         let egress = Egress::builder()
+            .limits(limits())
             .resolve(HOST, vec![answer])
             .build()
             .unwrap();

@@ -8,8 +8,11 @@
 mod answers;
 mod connections;
 mod denials;
+mod names;
+mod proxy;
 mod records;
 mod rules;
+mod shared;
 mod support;
 mod tls;
 mod wire;

@@ -1,12 +1,15 @@
 //! What is written down of a request, and what must not be.
 
+use std::borrow::Cow;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use phonebox_egress::{Connection, Limits, Request, Verdict};
+use futures_util::FutureExt;
+use phonebox_egress::{Caller, Connection, Limits, Policy, Request, Rule, Verdict};
 
-use crate::support::{Answer, OK, Provider, begin, code, post, say};
+use crate::support::{Answer, OK, Provider, begin, code, limits, policy, post, say};
 
 tokio::task_local! {
     static LOG: Log;
@@ -111,11 +114,16 @@ async fn an_exchange_tells_what_happened() {
     assert_eq!(
         shown,
         serde_json::json!({
-            "decision": { "verdict": "allowed", "rule": "POST|GET|HEAD https://api.ok.com", "reason": "rule" },
+            "decision": {
+                "verdict": "allowed",
+                "rule": "POST|GET|HEAD https://api.ok.com",
+                "pattern": null,
+                "reason": "rule",
+            },
             "method": "POST",
             "origin": "https://api.ok.com",
             "path": "/messages",
-            "address": provider.address,
+            "address": null,
             "connection": "new",
             "status": 200,
             "bytes_up": 5,
@@ -152,11 +160,7 @@ async fn every_way_out_writes_one_event() {
         _ => Answer::Hang(Vec::new()),
     })
     .await;
-    let egress = provider
-        .door()
-        .limits(hangs(Limits::default()))
-        .build()
-        .unwrap();
+    let egress = provider.door().limits(hangs(limits())).build().unwrap();
     let outbound = provider.outbound(&egress, "acme");
     let url = "https://api.ok.com/";
     let request = |change: fn(&mut Request)| {
@@ -230,6 +234,251 @@ async fn every_way_out_writes_one_event() {
         decisions[count]["fields"]["abandoned"], true,
         "{decisions:?}"
     );
+}
+
+/// E28, and what the operator needs to answer for each request (security.md 2.5).
+#[tokio::test]
+async fn the_event_tells_all_but_what_was_said() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let egress = provider.door().build().unwrap();
+    let rule = Rule::new("https://api.ok.com", &["POST"], &["/v1/*/messages"]).unwrap();
+    let policy = Policy::new(vec![rule]).unwrap();
+    let digest = policy.digest().to_string();
+    let outbound = egress.outbound("acme", Arc::new(policy));
+    let log = Log::default();
+    let trip = begin(&outbound);
+    for _ in 0..2 {
+        let (exchange, _) = log
+            .keep(trip.send(post("https://api.ok.com/v1/+123/messages?x=1")))
+            .await;
+        assert_eq!(
+            exchange.address, None,
+            "an inner address is told: {exchange:?}"
+        );
+    }
+    let mut events = log.decisions();
+    for (event, (number, connection)) in events.iter_mut().zip([(1, "new"), (2, "reused")]) {
+        assert!(
+            event["timestamp"].is_string() && event["level"] == "INFO",
+            "{event}"
+        );
+        let mut fields = event["fields"].take();
+        let mut timed = Vec::new();
+        fields.as_object_mut().unwrap().retain(|name, value| {
+            let is_time = name.ends_with("_us");
+            if is_time {
+                assert!(value.is_f64(), "{name}: {value}");
+                timed.push(name.clone());
+            }
+            !is_time
+        });
+        let all = [
+            "connect_us",
+            "first_byte_us",
+            "resolve_us",
+            "tls_us",
+            "total_us",
+        ];
+        let again = ["first_byte_us", "resolve_us", "total_us"];
+        timed.sort_unstable();
+        assert_eq!(timed, if number == 1 { &all[..] } else { &again });
+        let key = fields["key"].take();
+        assert_eq!(key.as_str().unwrap().len(), 64, "{key}");
+        assert_eq!(
+            fields,
+            serde_json::json!({
+                "tenant": "acme",
+                "action": "9c56cc51",
+                "notification": "019ab3e4",
+                "attempt": 2,
+                "request": number,
+                "verdict": "allowed",
+                "reason": "rule",
+                "rule": "POST https://api.ok.com/v1/*/messages",
+                "method": "POST",
+                "origin": "https://api.ok.com",
+                "path": "/v1/*/messages",
+                "ip": "127.0.0.1",
+                "port": provider.address.port(),
+                "opened": "127.0.0.0/8",
+                "connection": connection,
+                "tls": "1.3",
+                "key": null,
+                "status": 200,
+                "bytes_up": 5,
+                "bytes_down": 2,
+                "abandoned": false,
+                "policy": digest,
+                "version": env!("CARGO_PKG_VERSION"),
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_guest_wrote_is_masked_where_no_exact_rule_has_it() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let door = || {
+        provider
+            .door()
+            .resolve("123456.ok.com", vec![provider.address])
+    };
+    let inside = vec!["10.0.0.1:443".parse().unwrap()];
+    let header = |name: &str| Request {
+        headers: vec![(name.to_owned(), b"x".to_vec())],
+        ..post("https://api.ok.com/")
+    };
+    let exact = &["https://api.ok.com"][..];
+    let wild = &["https://*.ok.com"][..];
+    for (origins, egress, request, wanted, shown) in [
+        (
+            exact,
+            door(),
+            post("https://123456.evil.com/123456"),
+            "request-denied",
+            "https://[code].evil.com/[code]",
+        ),
+        (
+            exact,
+            door(),
+            post("https://X-123456-Y.evil.com:8443/"),
+            "request-denied",
+            "https://X-[code]-Y.evil.com:8443/",
+        ),
+        (
+            exact,
+            door(),
+            post("https://123456/"),
+            "request-uri-invalid",
+            "",
+        ),
+        (
+            exact,
+            door(),
+            post("https://123456.internal/"),
+            "request-denied",
+            "https://[code].internal/",
+        ),
+        (
+            exact,
+            door(),
+            post("https://api.ok.com/../123456"),
+            "request-denied",
+            "https://api.ok.com/../[code]",
+        ),
+        (
+            wild,
+            door(),
+            post("https://123456.ok.com/"),
+            "tls-certificate-error",
+            "https://[code].ok.com/",
+        ),
+        (
+            wild,
+            door().resolve("123456.ok.com", inside),
+            post("https://123456.ok.com/"),
+            "destination-ip-prohibited",
+            "https://[code].ok.com/",
+        ),
+        (
+            exact,
+            door(),
+            header("proxy-123456"),
+            "header-forbidden",
+            "https://api.ok.com/",
+        ),
+        (
+            exact,
+            door(),
+            header("123456 "),
+            "header-forbidden",
+            "https://api.ok.com/",
+        ),
+        (
+            exact,
+            door(),
+            post("https://api.ok.com/123456"),
+            "ok",
+            "https://api.ok.com/[code]",
+        ),
+    ] {
+        let log = Log::default();
+        let egress = egress.build().unwrap();
+        let trip = begin(&egress.outbound("acme", Arc::new(policy(origins))));
+        let asked = request.url.clone();
+        let (exchange, result) = log.keep(trip.send(request)).await;
+        assert_eq!(code(&result), wanted, "{asked}: {exchange:?}");
+        let origin = exchange.origin.as_deref().unwrap_or_default();
+        let path = exchange.path.as_ref().map(ToString::to_string);
+        assert_eq!(
+            format!("{origin}{}", path.unwrap_or_default()),
+            shown,
+            "{asked}"
+        );
+        let hint = result.as_ref().err().and_then(phonebox_egress::Error::hint);
+        let told = format!(
+            "{:?} {exchange:?} {} {hint:?} {result:?}",
+            log.decisions(),
+            serde_json::to_string(&exchange).unwrap()
+        );
+        assert!(!told.contains("123456"), "{asked}: {told}");
+        assert_eq!(log.decisions().len(), 1);
+        let ip = if wanted == "tls-certificate-error" || wanted == "ok" {
+            "127.0.0.1".into()
+        } else {
+            serde_json::Value::Null
+        };
+        assert_eq!(log.decisions()[0]["fields"]["ip"], ip, "{asked}: {told}");
+    }
+}
+
+/// A path that a rule spells out is the author's, and needs no mask.
+#[tokio::test]
+async fn what_a_rule_spells_out_is_shown() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let egress = provider.door().build().unwrap();
+    let rules = vec![Rule::new("https://api.ok.com", &["POST"], &["/123456/sms"]).unwrap()];
+    let trip = begin(&egress.outbound("acme", Arc::new(Policy::new(rules).unwrap())));
+    let (exchange, _) = trip.send(post("https://api.ok.com/123456/sms")).await;
+    assert_eq!(exchange.path.unwrap().to_string(), "/123456/sms");
+}
+
+/// A caller whose mask fails.
+struct Panics;
+
+impl Caller for Panics {
+    fn action(&self) -> Cow<'_, str> {
+        "9c56cc51".into()
+    }
+
+    fn notification(&self) -> Cow<'_, str> {
+        "019ab3e4".into()
+    }
+
+    fn attempt(&self) -> u32 {
+        1
+    }
+
+    fn mask(&self, _: &str) -> String {
+        panic!("as it was told")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_leaves_one_event_too() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let egress = provider.door().build().unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    let trip = provider
+        .outbound(&egress, "acme")
+        .trip(deadline, Arc::new(Panics));
+    let log = Log::default();
+    let sending = AssertUnwindSafe(trip.send(post("https://api.ok.com/"))).catch_unwind();
+    assert!(log.keep(sending).await.is_err());
+    let decisions = log.decisions();
+    assert_eq!(decisions.len(), 1, "{decisions:?}");
+    assert_eq!(decisions[0]["fields"]["abandoned"], true, "{decisions:?}");
+    assert_eq!(trip.abandoned().len(), 1);
 }
 
 #[tokio::test]

@@ -86,6 +86,11 @@ fn d24_origins_that_cannot_be_granted() {
         ("https://api.*.com", "`*` stands where no wildcard may"),
         ("https://*.com", "its wildcard covers too much"),
         ("https://*.*.ok.com", "it cannot be read"),
+        ("https://*.co.uk", "its wildcard covers too much"),
+        ("https://*.github.io", "its wildcard covers too much"),
+        ("https://*.herokuapp.com", "its wildcard covers too much"),
+        ("https://*.foo.ck", "its wildcard covers too much"),
+        ("https://*.xn--55qx5d.cn", "its wildcard covers too much"),
         ("", "it has no scheme"),
     ] {
         match Rule::new(origin, none(), none()) {
@@ -120,15 +125,86 @@ fn methods_paths_and_counts_that_cannot_be() {
             "{path}: {invalid:?}"
         );
     }
-    let rule = Rule::new("https://api.ok.com", none(), none()).unwrap();
-    assert!(Policy::new(vec![rule.clone(); 20]).is_ok());
+    let rules = |count: usize| -> Vec<Rule> {
+        let paths = (0..count).map(|number| format!("/{number}"));
+        paths
+            .map(|path| Rule::new("https://api.ok.com", none(), &[path]).unwrap())
+            .collect()
+    };
+    assert!(Policy::new(rules(20)).is_ok());
     assert_eq!(
-        Policy::new(vec![rule; 21]),
+        Policy::new(rules(21)),
         Err(InvalidRule::TooManyRules { count: 21 })
     );
     assert_eq!(
         Rule::new("https://api.ok.com", none(), &["/a"; 33]),
         Err(InvalidRule::TooManyPaths { count: 33 })
+    );
+}
+
+#[test]
+fn two_rules_that_grant_the_same_are_one_too_many() {
+    let rule =
+        |methods: &[&str], paths: &[&str]| Rule::new("https://api.ok.com", methods, paths).unwrap();
+    let twice = rule(&["POST", "GET"], &["/a", "/b"]);
+    for (rules, same) in [
+        (vec![twice.clone(), twice.clone()], true),
+        (
+            vec![rule(&[], &[]), rule(&["GET"], &[]), rule(&["POST"], &[])],
+            true,
+        ),
+        (
+            vec![rule(&["GET", "POST"], &["/b", "/a"]), twice.clone()],
+            true,
+        ),
+        (vec![rule(&["GET"], &["/a", "/b"]), twice.clone()], false),
+        (vec![rule(&["GET", "POST"], &["/a"]), twice.clone()], false),
+        (vec![rule(&["GET", "POST"], &[]), twice], false),
+    ] {
+        match Policy::new(rules.clone()) {
+            Ok(_) => assert!(!same, "{rules:?}"),
+            Err(invalid) => {
+                assert!(same, "{rules:?}");
+                let last = rules.last().unwrap();
+                assert_eq!(
+                    invalid.to_string(),
+                    format!("the rule `{last}` stands there twice")
+                );
+                assert_eq!(invalid.hint(), "leave one of them out");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_policys_digest_tells_policies_apart() {
+    let digest = |rules: &[(&str, &[&str], &[&str])]| {
+        let rules = rules
+            .iter()
+            .map(|(origin, methods, paths)| Rule::new(origin, methods, paths).unwrap());
+        Policy::new(rules.collect()).unwrap().digest().to_string()
+    };
+    let all = [
+        digest(&[]),
+        digest(&[("https://api.ok.com", &[], &[])]),
+        digest(&[("https://*.ok.com", &[], &[])]),
+        digest(&[("https://api.ok.com", &["GET"], &[])]),
+        digest(&[("https://api.ok.com", &[], &["/a"])]),
+        digest(&[("https://api.ok.com", &[], &["/a|/b"])]),
+        digest(&[("https://api.ok.com", &[], &["/a", "/b"])]),
+        digest(&[
+            ("https://api.ok.com", &[], &["/a"]),
+            ("https://b.ok.com", &[], &[]),
+        ]),
+    ];
+    let mut distinct = all.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), all.len(), "{all:?}");
+    assert!(all.iter().all(|digest| digest.len() == 64), "{all:?}");
+    assert_eq!(
+        digest(&[("https://api.ok.com:443", &["POST"], &[])]),
+        all[1]
     );
 }
 

@@ -1,12 +1,14 @@
 //! A provider that does what a test tells it to, and a door that leads to it.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use phonebox_egress::{
-    Builder, Egress, Error, Exchange, Limits, Outbound, Policy, Request, Response, Rule, Trip,
+    Builder, Caller, Egress, Error, Exchange, Limits, Outbound, Policy, Request, Response, Rule,
+    Trip,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -33,6 +35,8 @@ pub(crate) enum Answer {
     Hang(Vec<u8>),
     /// These bytes; then the second without end, until the other side goes away.
     Flood(Vec<u8>, Vec<u8>),
+    /// These bytes; then the second when told, and the count of what was written goes up.
+    Later(Vec<u8>, Arc<Notify>, Vec<u8>),
     /// These bytes, one piece after the other, with a pause in between.
     Drip(Vec<Vec<u8>>, Duration),
 }
@@ -56,6 +60,14 @@ impl Authority {
 
     pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
+    }
+
+    pub(crate) fn intermediate(
+        &self,
+        params: CertificateParams,
+        key: KeyPair,
+    ) -> CertifiedIssuer<'static, KeyPair> {
+        CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap()
     }
 
     pub(crate) fn certificate(&self, key: &KeyPair, host: &str) -> CertificateDer<'static> {
@@ -169,7 +181,7 @@ impl Provider {
         self.seen.requests.lock().unwrap().clone()
     }
 
-    /// Bytes that the flood has handed to the connection.
+    /// Bytes that a flood, or a late piece, has handed to the connection.
     pub(crate) fn written(&self) -> usize {
         self.seen.written.load(Ordering::SeqCst)
     }
@@ -190,6 +202,7 @@ impl Provider {
     /// A door at which the provider's name leads to it.
     pub(crate) fn door(&self) -> Builder {
         let builder = Egress::builder()
+            .limits(limits())
             .resolve(HOST, vec![self.address])
             .reachable("127.0.0.0/8".parse().unwrap());
         match &self.root {
@@ -204,11 +217,7 @@ impl Provider {
     }
 
     pub(crate) fn trip_with(&self, change: impl FnOnce(Limits) -> Limits) -> Trip {
-        let egress = self
-            .door()
-            .limits(change(Limits::default()))
-            .build()
-            .unwrap();
+        let egress = self.door().limits(change(limits())).build().unwrap();
         begin(&self.outbound(&egress, "acme"))
     }
 
@@ -251,8 +260,40 @@ pub(crate) fn rule(origin: &str, paths: &[&str]) -> Rule {
     Rule::new(origin, &["POST", "GET", "HEAD"], paths).unwrap()
 }
 
+/// The defaults, but that a denial is told at once.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        denial: Duration::ZERO,
+        ..Limits::default()
+    }
+}
+
+/// A code that every run of these tests delivers.
+pub(crate) const CODE: &str = "123456";
+
+/// A run that delivers the code.
+pub(crate) struct Run;
+
+impl Caller for Run {
+    fn action(&self) -> Cow<'_, str> {
+        "9c56cc51".into()
+    }
+
+    fn notification(&self) -> Cow<'_, str> {
+        "019ab3e4".into()
+    }
+
+    fn attempt(&self) -> u32 {
+        2
+    }
+
+    fn mask(&self, text: &str) -> String {
+        text.replace(CODE, "[code]")
+    }
+}
+
 pub(crate) fn begin(outbound: &Outbound) -> Trip {
-    outbound.trip(Instant::now() + Duration::from_mins(1))
+    outbound.trip(Instant::now() + Duration::from_mins(1), Arc::new(Run))
 }
 
 pub(crate) fn post(url: &str) -> Request {
@@ -326,6 +367,15 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             signal.notified().await;
             drop(stream.shutdown().await);
             None
+        }
+        Answer::Later(bytes, signal, more) => {
+            stream.write_all(&bytes).await.ok()?;
+            stream.flush().await.ok()?;
+            signal.notified().await;
+            stream.write_all(&more).await.ok()?;
+            stream.flush().await.ok()?;
+            seen.written.fetch_add(more.len(), Ordering::SeqCst);
+            Some(())
         }
         Answer::Hang(bytes) => {
             stream.write_all(&bytes).await.ok()?;

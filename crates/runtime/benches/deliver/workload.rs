@@ -220,6 +220,10 @@ fn capabilities(provider: SocketAddr, idle_connections: usize, share: Share) -> 
         .reachable("127.0.0.0/8".parse().expect("it is a range"))
         .limits(phonebox_egress::Limits {
             idle_connections,
+            // One tenant and one origin are all there is.
+            tenant_concurrent: u32::MAX,
+            tenant_rate: u32::MAX,
+            origin_concurrent: u32::MAX,
             ..Default::default()
         })
         .build()
