@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use phonebox::egress::{Egress, IpNet, Origin};
+use phonebox::egress::{Egress, IpNet, Ipv6Net, Limits, Nat64, Origin, Policy, Rule};
 use phonebox::jail::Bounds;
 use phonebox::{CompiledCache, Config as Runtime, Jail, Phonebox};
 use rustls_pki_types::CertificateDer;
@@ -38,6 +38,18 @@ struct CompileConfig {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct EgressConfig {
+    /// What no action's rules exceed. Without any: every https origin.
+    ceiling: Vec<CeilingRule>,
+    /// How much of it tenants and origins get.
+    limits: EgressLimits,
+    /// This network's own NAT64 prefixes, and how addresses in them are judged.
+    nat64: BTreeMap<Ipv6Net, Nat64Mode>,
+    /// Listeners of this machine that no request ever reaches.
+    own: Vec<SocketAddr>,
+    /// Address ranges that may not be reached although they are public.
+    prohibit: Vec<IpNet>,
+    /// An HTTP proxy for everything.
+    proxy: Option<SocketAddr>,
     /// Origins that may be spoken to without TLS.
     plain_http: Vec<String>,
     /// Address ranges that may be reached although they are special.
@@ -46,6 +58,36 @@ struct EgressConfig {
     resolve: BTreeMap<String, Vec<SocketAddr>>,
     /// Files of root certificates (PEM) to trust beside Mozilla's.
     trust: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CeilingRule {
+    origin: String,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Nat64Mode {
+    Deny,
+    Unwrap,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct EgressLimits {
+    /// Requests of one tenant at one time.
+    tenant_concurrent: Option<u32>,
+    /// Requests of one tenant in a second.
+    tenant_rate: Option<u32>,
+    /// Requests to one origin at one time, over all tenants.
+    origin_concurrent: Option<u32>,
+    /// Origins that an action may be denied within an hour before it is suspended.
+    denied_origins: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,7 +154,26 @@ impl Config {
 
 impl EgressConfig {
     fn build(&self) -> Result<Egress, Failure> {
-        let mut egress = Egress::builder();
+        let mut egress = Egress::builder().limits(self.limits.read());
+        if !self.ceiling.is_empty() {
+            egress = egress.ceiling(ceiling(&self.ceiling)?);
+        }
+        for (prefix, mode) in &self.nat64 {
+            let mode = match mode {
+                Nat64Mode::Deny => Nat64::Deny,
+                Nat64Mode::Unwrap => Nat64::Unwrap,
+            };
+            egress = egress.nat64(*prefix, mode);
+        }
+        for listener in &self.own {
+            egress = egress.own(*listener);
+        }
+        for range in &self.prohibit {
+            egress = egress.prohibit(*range);
+        }
+        if let Some(proxy) = self.proxy {
+            egress = egress.proxy(proxy);
+        }
         for origin in &self.plain_http {
             let origin = Origin::parse(origin).map_err(|invalid| {
                 Failure::new(format!("egress.plain_http: {invalid}")).hint(invalid.hint())
@@ -132,6 +193,31 @@ impl EgressConfig {
         }
         egress.build().map_err(|error| Failure::chain(&error))
     }
+}
+
+impl EgressLimits {
+    fn read(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            tenant_concurrent: self.tenant_concurrent.unwrap_or(default.tenant_concurrent),
+            tenant_rate: self.tenant_rate.unwrap_or(default.tenant_rate),
+            origin_concurrent: self.origin_concurrent.unwrap_or(default.origin_concurrent),
+            denied_origins: self.denied_origins.unwrap_or(default.denied_origins),
+            ..default
+        }
+    }
+}
+
+fn ceiling(rules: &[CeilingRule]) -> Result<Policy, Failure> {
+    let rules = rules
+        .iter()
+        .map(|rule| Rule::new(&rule.origin, &rule.methods, &rule.paths))
+        .collect::<Result<Vec<_>, _>>();
+    rules.and_then(Policy::new).map_err(|invalid| {
+        Failure::new(format!("egress.ceiling: {invalid}"))
+            .hint(invalid.hint())
+            .code(Code::Usage)
+    })
 }
 
 /// The jail, whose child is this program.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use phonebox_contract::{Event, Fault, NotificationId};
-use phonebox_egress::Egress;
+use phonebox_egress::{Block, Egress};
 use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Occupancy, Origin,
     Report, Run, Runtime, Secrets, StartError,
@@ -126,6 +126,17 @@ impl Phonebox {
 }
 
 impl Phonebox {
+    /// Stops requests at once, those under way too, until [`Phonebox::unblock`]: of all actions, of a tenant's, or to an
+    /// origin. For incidents.
+    pub fn block(&self, block: Block) {
+        self.egress.block(block);
+    }
+
+    /// Lifts a block.
+    pub fn unblock(&self, block: &Block) {
+        self.egress.unblock(block);
+    }
+
     /// How busy this process is.
     pub fn occupancy(&self) -> Occupancy {
         self.runtime.occupancy()

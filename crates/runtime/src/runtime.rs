@@ -406,6 +406,7 @@ pub(crate) fn compiler_config(fuel: bool) -> wasmtime::Config {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
         .wasm_wide_arithmetic(false);
     engine
 }

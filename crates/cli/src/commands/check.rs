@@ -1,7 +1,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use phonebox::componentize::Checked;
+use phonebox::componentize::{Checked, Measure};
 use phonebox::jail::Bounds;
 use phonebox::{Action, Digest, Manifest};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args;
 use crate::config;
 use crate::failure::{Code, Failure};
-use crate::output::{BOLD, DIM, GOOD, Output};
+use crate::output::{BOLD, DIM, GOOD, NOTE, Output};
 use crate::project::{Project, kilobytes};
 use crate::stage;
 use crate::trace::milliseconds;
@@ -44,25 +44,38 @@ pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failu
         memory_mib: action.manifest().limits.memory >> 20,
         compile_ms: compiled.as_millis(),
     };
-    output.result(Text(&findings, compiled), &findings);
+    output.result(
+        Text {
+            findings: &findings,
+            compiled,
+            limits: arguments.limits,
+        },
+        &findings,
+    );
     Ok(Code::Ok)
 }
 
-struct Text<'a>(&'a Findings<'a>, Duration);
+struct Text<'a> {
+    findings: &'a Findings<'a>,
+    compiled: Duration,
+    limits: bool,
+}
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(
-            Findings {
-                digest,
-                component,
-                manifest,
-                deadline_ms,
-                memory_mib,
-                ..
-            },
+        let Self {
+            findings:
+                Findings {
+                    digest,
+                    component,
+                    manifest,
+                    deadline_ms,
+                    memory_mib,
+                    ..
+                },
             compiled,
-        ) = self;
+            limits,
+        } = self;
         writeln!(f, "{BOLD}{}{BOLD:#}  {DIM}{digest}{DIM:#}", manifest.name)?;
         if let Some(description) = &manifest.description {
             writeln!(f, "  {description}")?;
@@ -104,6 +117,28 @@ impl fmt::Display for Text<'_> {
             f,
             "  may use   {deadline_ms} ms, {memory_mib} MiB of memory"
         )?;
+        if *limits {
+            writeln!(f, "  {:<52} {:>12} {:>12}", "limits", "has", "may have")?;
+            for measure in &component.measures {
+                let Measure {
+                    what,
+                    found,
+                    limit,
+                    unit,
+                    ..
+                } = measure;
+                // Near the limit is worth a look before the next change.
+                let style = if found.saturating_mul(10) >= limit.saturating_mul(8) && *found > 1 {
+                    NOTE
+                } else {
+                    DIM
+                };
+                writeln!(
+                    f,
+                    "  {what:<52} {style}{found:>12}{style:#} {limit:>12} {unit}"
+                )?;
+            }
+        }
         write!(f, "  {GOOD}nothing would be refused{GOOD:#}")
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use phonebox::egress::{self, Block};
 use phonebox::{
     Action, Delivery, Deployment, Digest, Event, NotificationId, Occupancy, Origin, Phonebox,
     Report, Secrets,
@@ -22,6 +23,8 @@ use crate::stage;
 
 /// The longest line, in bytes.
 const LINE: u64 = 1 << 20;
+const COMMANDS: &str = "a line is one JSON object: an `id`, and one of `deploy`, `withdraw`, `attempt`, \
+                        `deliver`, `block`, `unblock` and `status`";
 
 /// A line of the other program's: an id of its choice and one command.
 #[derive(Default, Deserialize)]
@@ -32,7 +35,28 @@ struct Line {
     withdraw: Option<Withdraw>,
     attempt: Option<Notify>,
     deliver: Option<Notify>,
+    block: Option<Stop>,
+    unblock: Option<Stop>,
     status: Option<Empty>,
+}
+
+enum Command {
+    Deploy(Deploy),
+    Withdraw(Withdraw),
+    Attempt(Notify),
+    Deliver(Notify),
+    Block(Stop),
+    Unblock(Stop),
+    Status(Empty),
+}
+
+/// What requests are to be stopped: one of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Stop {
+    All(bool),
+    Origin(String),
+    Tenant(String),
 }
 
 #[derive(Deserialize)]
@@ -78,6 +102,7 @@ enum Said {
         origin: &'static str,
     },
     Withdrawn(bool),
+    Blocked(bool),
     Report(Box<Report>),
     Delivery(Delivery),
     Status {
@@ -157,45 +182,76 @@ fn read(line: &[u8]) -> Result<Line, Failure> {
             serde_json::error::Category::Data => "has an unknown key or a value of the wrong type",
             _ => "is not JSON",
         };
-        Failure::new(format!("the line {what} at column {}", error.column())).hint(
-            "a line is one JSON object: an `id`, and one of `deploy`, `withdraw`, `attempt`, `deliver` \
-             and `status`",
-        )
+        Failure::new(format!("the line {what} at column {}", error.column())).hint(COMMANDS)
     })
+}
+
+impl Stop {
+    fn read(self) -> Result<Block, Failure> {
+        Ok(match self {
+            Self::All(true) => Block::All,
+            Self::All(false) => {
+                return Err(Failure::new("`all` is not true").hint("write {\"all\": true}"));
+            }
+            Self::Tenant(tenant) => Block::Tenant(tenant),
+            Self::Origin(origin) => Block::Origin(
+                egress::Origin::parse(&origin)
+                    .map_err(|invalid| Failure::new(&invalid).hint(invalid.hint()))?,
+            ),
+        })
+    }
+}
+
+impl Line {
+    /// Its one command.
+    fn command(self) -> Result<Command, Failure> {
+        let mut commands = [
+            self.deploy.map(Command::Deploy),
+            self.withdraw.map(Command::Withdraw),
+            self.attempt.map(Command::Attempt),
+            self.deliver.map(Command::Deliver),
+            self.block.map(Command::Block),
+            self.unblock.map(Command::Unblock),
+            self.status.map(Command::Status),
+        ]
+        .into_iter()
+        .flatten();
+        match (commands.next(), commands.next()) {
+            (Some(command), None) => Ok(command),
+            _ => Err(Failure::new("a line has exactly one command").hint(COMMANDS)),
+        }
+    }
 }
 
 impl Host {
     async fn obey(&self, line: Line) -> Result<Said, Failure> {
-        let Line {
-            id: _,
-            deploy,
-            withdraw,
-            attempt,
-            deliver,
-            status,
-        } = line;
-        match (deploy, withdraw, attempt, deliver, status) {
-            (Some(deploy), None, None, None, None) => self.deploy(deploy).await,
-            (None, Some(Withdraw { tenant }), None, None, None) => {
-                Ok(Said::Withdrawn(self.deployments().remove(&tenant).is_some()))
+        Ok(match line.command()? {
+            Command::Deploy(deploy) => self.deploy(deploy).await?,
+            Command::Withdraw(Withdraw { tenant }) => {
+                Said::Withdrawn(self.deployments().remove(&tenant).is_some())
             }
-            (None, None, Some(notify), None, None) => {
+            Command::Attempt(notify) => {
                 let (deployment, event) = self.prepare(&notify)?;
                 let report = deployment.attempt(Arc::new(event), NotificationId::new(), 1);
-                Ok(Said::Report(Box::new(report.await)))
+                Said::Report(Box::new(report.await))
             }
-            (None, None, None, Some(notify), None) => {
+            Command::Deliver(notify) => {
                 let (deployment, event) = self.prepare(&notify)?;
-                Ok(Said::Delivery(deployment.deliver(event, |_| {}).await))
+                Said::Delivery(deployment.deliver(event, |_| {}).await)
             }
-            (None, None, None, None, Some(Empty {})) => Ok(Said::Status {
+            Command::Block(stop) => {
+                self.phonebox.block(stop.read()?);
+                Said::Blocked(true)
+            }
+            Command::Unblock(stop) => {
+                self.phonebox.unblock(&stop.read()?);
+                Said::Blocked(false)
+            }
+            Command::Status(Empty {}) => Said::Status {
                 occupancy: self.phonebox.occupancy(),
                 deployments: self.deployments().len(),
-            }),
-            _ => Err(Failure::new("a line has exactly one command").hint(
-                "write one of `deploy`, `withdraw`, `attempt`, `deliver` and `status` beside the `id`",
-            )),
-        }
+            },
+        })
     }
 
     async fn deploy(&self, deploy: Deploy) -> Result<Said, Failure> {

@@ -11,5 +11,7 @@ mod author;
 mod dev;
 mod examples;
 mod inbox;
+mod jail;
 mod program;
 mod refusals;
+mod run;
