@@ -31,6 +31,8 @@ pub(crate) struct Config {
 struct CompileConfig {
     /// Seconds of computing for one component.
     cpu_seconds: Option<u64>,
+    /// Seconds in all for one component.
+    seconds: Option<u64>,
     /// MiB of memory for one component.
     memory_mib: Option<u64>,
 }
@@ -136,6 +138,7 @@ impl Config {
         runtime.fuel = fuel;
         let mut bounds = Bounds::default();
         bounds.cpu_seconds = self.compile.cpu_seconds.unwrap_or(bounds.cpu_seconds);
+        bounds.seconds = self.compile.seconds.unwrap_or(bounds.seconds);
         bounds.memory_mib = self.compile.memory_mib.unwrap_or(bounds.memory_mib);
         runtime.jail = Some(jail(bounds, output)?);
         let compiled = match compiled {

@@ -35,6 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let bounds = Bounds {
         cpu_seconds: number(CPU)?,
         memory_mib: number(MEMORY)?,
+        ..Bounds::default()
     };
     let mut missing = restrict::restrict(bounds);
     let result = if has(PROBE) {

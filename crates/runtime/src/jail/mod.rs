@@ -58,8 +58,10 @@ pub struct Jail {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// Seconds of computing, and half of the seconds in all. Default: 30.
+    /// Seconds of computing. Default: 30.
     pub cpu_seconds: u64,
+    /// Seconds in all. Default: 60.
+    pub seconds: u64,
     /// MiB of address space. Default: 2,048.
     pub memory_mib: u64,
 }
@@ -75,6 +77,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             cpu_seconds: 30,
+            seconds: 60,
             memory_mib: 2048,
         }
     }
@@ -200,7 +203,7 @@ impl Jail {
             return Err(io::Error::other("the child has no pipes"));
         };
         let child = Killed(Mutex::new(child));
-        let wall = self.bounds.wall();
+        let wall = Duration::from_secs(self.bounds.seconds);
         std::thread::scope(|scope| {
             // A child that ends early closes its input, which is told by its status.
             scope.spawn(move || drop(stdin.write_all(input)));
@@ -240,13 +243,6 @@ impl Jail {
     }
 }
 
-impl Bounds {
-    /// How long it may take in all.
-    fn wall(self) -> Duration {
-        Duration::from_secs(self.cpu_seconds.saturating_mul(2))
-    }
-}
-
 /// What became of a child.
 struct Done {
     status: ExitStatus,
@@ -261,7 +257,7 @@ impl Done {
     fn verdict(&self, bounds: Bounds, most: usize) -> Result<(), Option<Refused>> {
         let too_costly = |what| Err(Some(Refused::TooCostly(what)));
         if self.late {
-            return too_costly(format!("more than {} s", bounds.wall().as_secs()));
+            return too_costly(format!("more than {} s", bounds.seconds));
         }
         if self.made.len() > most {
             return too_costly(format!("more than {most} bytes of code"));

@@ -1,9 +1,11 @@
 //! Guests that do what they should not. Each ends in an error of its own, and the host goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use phonebox_contract::{Fault, Outcome};
-use phonebox_runtime::{Report, RunError};
+use phonebox_runtime::{ActionCache, Clock, Config, Report, RunError, Runtime};
+use phonebox_test_guests::PROBE;
 
 use crate::harness::{Host, lines, provider};
 
@@ -166,4 +168,42 @@ async fn a_run_may_make_five_requests() {
         ["201 ", "Error::BudgetExceeded"],
         "{report:?}"
     );
+}
+
+#[tokio::test]
+async fn a_panic_of_the_host_ends_one_run() {
+    struct Broken;
+    impl Clock for Broken {
+        fn now(&self) -> u64 {
+            panic!("this clock is broken, as the test wants it")
+        }
+    }
+    let mut host = Host::new();
+    host.capabilities.cache = Arc::new(ActionCache::new(Broken));
+    let report = misbehave(&host, "say before\ncache-set key value").await;
+    assert_eq!(report.result, Err(RunError::Host), "{report:?}");
+    assert_eq!(
+        (lines(&report), report.fault()),
+        (vec!["before"], Some(Fault::Platform))
+    );
+}
+
+#[tokio::test]
+async fn fuel_is_a_second_line() {
+    let mut config = Config::new();
+    config.places = 1;
+    config.fuel = Some(5_000_000);
+    let runtime = Runtime::new(&config, None).unwrap();
+    let action = runtime.load("acme", PROBE.bytes).unwrap();
+    let mut host = Host::new();
+    host.limits.cpu = Duration::from_secs(20);
+    host.limits.deadline = Duration::from_secs(20);
+    let report = host.run(&action, "spin").await;
+    assert_eq!(
+        report.result,
+        Err(RunError::FuelExceeded { limit: 5_000_000 }),
+        "{report:?}"
+    );
+    let report = host.run(&action, "sent").await;
+    assert!(report.result.is_ok(), "fuel is for one run: {report:?}");
 }
