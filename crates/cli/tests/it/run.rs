@@ -201,3 +201,27 @@ fn a_mistake_in_the_operators_document_is_told() {
         );
     }
 }
+
+#[test]
+fn the_readmes_document_is_read() {
+    let readme = include_str!("../../../../README.md");
+    let document = readme
+        .split("```toml\n")
+        .find(|block| block.starts_with("[egress]"))
+        .and_then(|block| block.split("```").next())
+        .unwrap();
+    // There is no such certificate here.
+    let document: Vec<&str> = document
+        .lines()
+        .filter(|line| !line.starts_with("trust"))
+        .collect();
+    let mut host = Host::start(&document.join("\n"));
+    let answer = host.ask(&json!({ "id": 1, "status": {} }));
+    assert_eq!(answer["status"]["places"], 256, "{answer}");
+    let answer = host.ask(&json!({ "id": 2, "block": { "origin": "https://api.twilio.com" } }));
+    assert_eq!(answer["blocked"], true, "{answer}");
+    let answer = host.ask(&json!({ "id": 3, "unblock": { "origin": "https://api.twilio.com" } }));
+    assert_eq!(answer["blocked"], false, "{answer}");
+    let answer = host.ask(&json!({ "id": 4, "block": { "origin": "ftp://x" } }));
+    assert!(answer["error"]["hint"].is_string(), "{answer}");
+}
