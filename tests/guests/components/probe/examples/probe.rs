@@ -2,11 +2,15 @@
 //! does, and can make the guest misbehave in any way there is.
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use probe_guests::world::phonebox::action::types::{Event, Outcome, Receipt, RetryRequest};
 use probe_guests::world::phonebox::action::{cache, http, log, secrets};
+
+#[path = "probe/requests.rs"]
+mod requests;
 
 /// Counts the runs that this instance has seen: more than one, and sandboxes are used again.
 static RUNS: AtomicU32 = AtomicU32::new(0);
@@ -16,6 +20,30 @@ struct Probe;
 impl probe_guests::world::Guest for Probe {
     fn deliver(event: Event) -> Result<Outcome, String> {
         for line in event.notification.as_text.lines() {
+            // These take the whole line, as JSON.
+            match line.split_once(' ') {
+                Some(("http", json)) => {
+                    say(&requests::buffered(json));
+                    continue;
+                }
+                Some(("wasi", json)) => {
+                    say(&requests::wasi(json));
+                    continue;
+                }
+                Some(("say-json", json)) => {
+                    say(&text(json));
+                    continue;
+                }
+                Some(("print-json", json)) => {
+                    print!("{}", text(json));
+                    // A line that has not ended lies in the guest until then.
+                    std::io::stdout().flush().unwrap();
+                    continue;
+                }
+                Some(("fail-json", json)) => return Err(text(json)),
+                Some(("drop-json", json)) => return Ok(Outcome::Drop(text(json))),
+                _ => {}
+            }
             let mut words = line.trim().splitn(3, ' ').map(ToOwned::to_owned);
             let mut word = || words.next().unwrap_or_default();
             match (word().as_str(), word(), word()) {
@@ -61,6 +89,14 @@ fn run(command: &str, one: &str, two: &str, event: &Event) -> String {
             }
             "flooded".to_owned()
         }
+        "say-size" => {
+            say(&"x".repeat(one.parse().unwrap_or(0)));
+            "said".to_owned()
+        }
+        "say-empty-lines" => {
+            say(&"\n".repeat(one.parse().unwrap_or(0)));
+            "said".to_owned()
+        }
         "runs" => format!(
             "run {} of this instance",
             RUNS.fetch_add(1, Ordering::Relaxed) + 1
@@ -88,6 +124,55 @@ fn run(command: &str, one: &str, two: &str, event: &Event) -> String {
                 nanoseconds % 1_000_000,
                 start.elapsed().subsec_nanos() % 1_000_000
             )
+        }
+        // The smallest steps that the clocks were seen to make, in nanoseconds.
+        "clock-steps" => {
+            let begin = Instant::now();
+            let (mut last, mut smallest) = (begin, u128::MAX);
+            let (mut last_wall, mut smallest_wall) = (wall(), u128::MAX);
+            for _ in 0..one.parse().unwrap_or(0) {
+                let (now, now_wall) = (Instant::now(), wall());
+                if now > last {
+                    smallest = smallest.min((now - last).as_nanos());
+                }
+                if now_wall > last_wall {
+                    smallest_wall = smallest_wall.min(now_wall - last_wall);
+                }
+                (last, last_wall) = (now, now_wall);
+            }
+            format!("{smallest} {smallest_wall}")
+        }
+        "random" => {
+            let bytes = wasip2::random::random::get_random_bytes(one.parse().unwrap_or(0));
+            format!("{} bytes", bytes.len())
+        }
+        // Handles of the host's, kept until the run ends.
+        "hoard-handles" => {
+            let mut hoard = Vec::new();
+            for _ in 0..one.parse().unwrap_or(0) {
+                hoard.push(wasip2::http::types::Fields::new());
+            }
+            format!("{} handles", hoard.len())
+        }
+        // One field list that grows, a field at a time.
+        "hoard-fields" => {
+            let fields = wasip2::http::types::Fields::new();
+            let mut grown = 0;
+            for index in 0..one.parse().unwrap_or(0) {
+                match fields.append(&format!("x{index}"), b"v") {
+                    Ok(()) => grown += 1,
+                    Err(error) => return format!("{grown} fields, then {error}"),
+                }
+            }
+            format!("{grown} fields")
+        }
+        // So many MiB, written to and kept while a request is made to this URL.
+        "hoard-memory" => {
+            let hoard: Vec<Vec<u8>> = (0..one.parse().unwrap_or(0))
+                .map(|_| black_box(vec![1; 1 << 20]))
+                .collect();
+            let answer = send("POST", two);
+            format!("{} MiB, {answer}", hoard.len())
         }
         "poll-clock" => {
             for _ in 0..one.parse().unwrap_or(0) {
@@ -148,6 +233,18 @@ fn send(method: &str, url: &str) -> String {
         }
         Err(error) => format!("{error:?}"),
     }
+}
+
+/// A JSON string.
+fn text(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|error| format!("the test is wrong: {error}"))
+}
+
+/// Nanoseconds since 1970.
+fn wall() -> u128 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos())
 }
 
 fn say(message: &str) {

@@ -1,0 +1,33 @@
+(component
+  (type $log (instance
+    (type $level' (enum "debug" "info"))
+    (export "level" (type $level (eq $level')))
+    (export "write" (func (param "level" $level) (param "text" string)))))
+  (import "phonebox:action/log@1.0.0" (instance $log (type $log)))
+  (import "wasi:io/poll@0.2.0" (instance $poll
+    (export "pollable" (type $pollable (sub resource)))
+    (export "[method]pollable.ready" (func (param "self" (borrow $pollable)) (result bool)))))
+  (alias export $poll "pollable" (type $pollable))
+  (core module $main
+    (import "env" "drop" (func $drop (param i32)))
+    (memory (export "memory") 1)
+    (table 2 funcref)
+    (global $stack (mut i32) (i32.const 1024))
+    (elem (i32.const 0) $deliver $drop)
+    (data (i32.const 8) "text")
+    (func $deliver (export "deliver") (param i32 i32) (result i32)
+      (local $n i32)
+      (block $out (loop $again
+        (br_if $out (i32.eqz (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (br_table $again $out (local.get 0))))
+      (call_indirect (param i32) (local.get 0) (i32.const 1))
+      (global.get $stack))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64)))
+  (core func $drop (canon resource.drop $pollable))
+  (core instance $env (export "drop" (func $drop)))
+  (core instance $m (instantiate $main (with "env" (instance $env))))
+  (type $outcome' (variant (case "sent" (option string)) (case "drop" string)))
+  (export $outcome "outcome" (type $outcome'))
+  (func (export "deliver") (param "text" string) (result string)
+    (canon lift (core func $m "deliver") (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))
+  (@producers (language "WAT" "1")))
