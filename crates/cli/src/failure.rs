@@ -1,7 +1,9 @@
 use std::fmt::Display;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use phonebox::componentize::SIZE_LIMIT;
 use phonebox::componentize::rust::BuildError;
 use phonebox::{DeployError, Fault, InvalidAction, InvalidManifest};
 use serde::Serialize;
@@ -76,6 +78,22 @@ impl Failure {
             std::io::ErrorKind::NotFound => failure.code(Code::NotFound),
             _ => failure,
         }
+    }
+
+    /// Reads a component. What is no file is not waited for, and no more is read than a component may have.
+    pub(crate) fn or_component(path: &Path) -> Result<Vec<u8>, Self> {
+        let unreadable = |error: std::io::Error| Self::file("cannot read", path, &error);
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(Self::new(format!("{} is not a file", path.display()))
+                .hint("give the component that `phonebox build` writes to target/"));
+        }
+        let mut component = Vec::new();
+        std::fs::File::open(path)
+            .map_err(unreadable)?
+            .take(SIZE_LIMIT as u64 + 1)
+            .read_to_end(&mut component)
+            .map_err(unreadable)?;
+        Ok(component)
     }
 
     /// Adds the mend.

@@ -28,8 +28,7 @@ struct Findings<'a> {
 pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failure> {
     let path = &arguments.path;
     let action = if path.is_file() {
-        let component =
-            std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))?;
+        let component = Failure::or_component(path)?;
         Action::from_component(component)?
     } else {
         Project::open(path)?.build(output)?.0

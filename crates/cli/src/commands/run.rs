@@ -262,8 +262,7 @@ impl Host {
                 component: path,
                 secrets,
             } = deploy;
-            let component = std::fs::read(&path)
-                .map_err(|error| Failure::file("cannot read", &path, &error))?;
+            let component = Failure::or_component(&path)?;
             let action = Action::from_component(component)?;
             let secrets: Secrets = secrets.into_iter().collect();
             let deployment = phonebox.deploy(&tenant, &action, secrets)?;

@@ -1,5 +1,4 @@
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,8 +89,7 @@ pub(super) async fn run(arguments: args::Test, output: Output) -> Result<Code, F
 }
 
 fn assemble(project: &Project, component: &Path) -> Result<Action, Failure> {
-    let bytes =
-        fs::read(component).map_err(|error| Failure::file("cannot read", component, &error))?;
+    let bytes = Failure::or_component(component)?;
     Ok(Action::assemble(&bytes, &project.manifest()?)?)
 }
 
