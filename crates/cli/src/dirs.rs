@@ -50,6 +50,12 @@ pub(crate) fn unusable(folder: &Path, error: &OpenError) -> Failure {
 /// The key in a file that only its owner can read. Made at the first call.
 fn key(path: &Path) -> io::Result<[u8; 32]> {
     let read = || {
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::mode(&fs::metadata(path)?) & 0o077 != 0 {
+            return Err(io::Error::other(
+                "others may read it; make its mode 0600, or remove it to have another one made",
+            ));
+        }
         let key = fs::read(path)?;
         key.try_into().map_err(|_| {
             io::Error::other("a key has 32 bytes; remove the file to have another one made")

@@ -136,6 +136,10 @@ impl CompiledCache {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        // Whatever else lies there is not waited for.
+        if !self.dir.symlink_metadata(name)?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No);
         let mut file = self.dir.open_with(name, &options)?;

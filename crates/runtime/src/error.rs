@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use phonebox_contract::{Fault, world};
 
-/// Why a component cannot be loaded. All but [`LoadError::Platform`] are its author's to mend.
+/// Why a component cannot be loaded. All but [`LoadError::Busy`] and [`LoadError::Jail`] are its author's to mend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -30,9 +30,6 @@ pub enum LoadError {
     /// It needs more instances, memories or tables than one sandbox has.
     #[error("the component needs more than a sandbox has")]
     TooMany(#[source] wasmtime::Error),
-    /// Its compiled code could not be kept on disk.
-    #[error("the compiled code cannot be kept on disk")]
-    Platform(#[source] std::io::Error),
 }
 
 impl LoadError {
@@ -63,14 +60,14 @@ impl LoadError {
             ),
             Self::Busy => Some("wait for one of them, and upload it again".to_owned()),
             Self::TooMany(_) => Some("link it into fewer core modules".to_owned()),
-            Self::Jail(_) | Self::Platform(_) => None,
+            Self::Jail(_) => None,
         }
     }
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy | Self::Jail(_) | Self::Platform(_) => Fault::Platform,
+            Self::Busy | Self::Jail(_) => Fault::Platform,
             _ => Fault::Action,
         }
     }

@@ -230,7 +230,10 @@ impl Runtime {
         )?;
         // What does not fit the world is not kept: whoever uploads it again may have it told again.
         if let Some(cache) = compiled {
-            cache.store(key, &code).map_err(LoadError::Platform)?;
+            // It runs without, and is compiled again the next time.
+            if let Err(error) = cache.store(key, &code) {
+                tracing::warn!(%digest, %error, "compiled code cannot be kept");
+            }
         }
         Ok(action)
     }
