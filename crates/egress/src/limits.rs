@@ -46,7 +46,7 @@ pub struct Limits {
     /// How long the answer of a name server is kept, or that there was none: 5 s. Zero: not at all. An answer of the
     /// operator's own is never kept.
     pub answers_kept: Duration,
-    /// Names that one tenant's actions look up at one time: 10. One more waits.
+    /// Names that one tenant's actions look up at one time: 4. One more waits. Each holds a thread of the system's resolver.
     pub lookups: usize,
     /// Requests of one tenant at one time: 50. One more is an error.
     pub tenant_concurrent: u32,
@@ -122,7 +122,7 @@ impl Default for Limits {
             total: Duration::from_secs(12),
             denial: Duration::from_millis(50),
             answers_kept: Duration::from_secs(5),
-            lookups: 10,
+            lookups: 4,
             tenant_concurrent: 50,
             tenant_rate: 100,
             denied_origins: 1000,
