@@ -1,12 +1,16 @@
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use phonebox_contract::Event;
 
 use crate::Secrets;
 
 /// Shorter values are left alone: masking every `12` of a text hides more than it protects.
 const SHORTEST: usize = 3;
+/// Shorter values are not looked for in their encodings, which come up by chance.
+const ENCODED: usize = 6;
 /// In a text of so many bytes the values are first looked for one by one.
 const GLANCE: usize = 4096;
 /// What stands for the code.
@@ -36,6 +40,12 @@ impl Redactor {
                 .map(|(name, value)| (value.to_owned(), format!("[secret:{name}]"))),
         );
         pairs.retain(|(needle, _)| needle.len() >= SHORTEST);
+        let encoded: Vec<_> = pairs
+            .iter()
+            .filter(|(value, _)| value.len() >= ENCODED)
+            .flat_map(|(value, mask)| encodings(value).map(|encoding| (encoding, mask.clone())))
+            .collect();
+        pairs.extend(encoded);
         let (needles, masks) = pairs.into_iter().unzip();
         Self {
             needles,
@@ -92,9 +102,33 @@ impl Redactor {
             AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
                 .build(&self.needles)
-                .expect("34 needles of at most 4 KiB are within the automaton's limits")
+                .expect("some hundred needles of at most 16 KiB are within the automaton's limits")
         })
     }
+}
+
+/// A value as others write it: in hexadecimal, with every byte percent-encoded, and what of it stands unchanged in the
+/// Base64 of a longer text, at each of the three places where it can begin.
+fn encodings(value: &str) -> impl Iterator<Item = String> + use<> {
+    let bytes = value.as_bytes();
+    let hex = |prefix: &str| -> String {
+        let digits = bytes.iter().map(|byte| format!("{prefix}{byte:02x}"));
+        digits.collect()
+    };
+    let mut encodings = vec![hex(""), hex("%")];
+    encodings.extend([hex("").to_uppercase(), hex("%").to_uppercase()]);
+    for (before, skipped) in [(0, 0), (1, 2), (2, 3)] {
+        let placed = [&vec![0; before], bytes].concat();
+        for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            let encoded = alphabet.encode(&placed);
+            // The last character may depend on what follows.
+            let whole = placed.len() * 8 / 6;
+            encodings.extend(encoded.get(skipped..whole).map(ToOwned::to_owned));
+        }
+    }
+    encodings.sort_unstable();
+    encodings.dedup();
+    encodings.into_iter()
 }
 
 #[cfg(test)]

@@ -383,7 +383,11 @@ fn demangle(name: &str) -> String {
 }
 
 fn redact(result: Result<Outcome, RunError>, record: &Record) -> Result<Outcome, RunError> {
-    let redact = |text: String| truncate_reason(record.redactor().redact(&text));
+    // A reason may go to a terminal, like a log line.
+    let redact = |text: String| {
+        let masked = record.redactor().redact(&text);
+        truncate_reason(host::log::printable(&masked, usize::MAX))
+    };
     match result {
         Ok(Outcome::Drop { reason }) => Ok(Outcome::Drop {
             reason: redact(reason),

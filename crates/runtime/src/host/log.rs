@@ -58,7 +58,9 @@ impl Log {
                 self.push(level, &String::from_utf8_lossy(&rest), record);
             }
         }
-        (mem::take(&mut self.lines), self.dropped)
+        let mut lines = mem::take(&mut self.lines);
+        mask_across(&mut lines, record);
+        (lines, self.dropped)
     }
 
     fn push(&mut self, level: Level, line: &str, record: &Record) {
@@ -84,8 +86,23 @@ impl Log {
     }
 }
 
+/// Masks a value that was divided over two lines: it stands in the first of them then.
+fn mask_across(lines: &mut [LogLine], record: &Record) {
+    for at in 1..lines.len() {
+        let Some([first, second]) = lines.get_mut(at - 1..=at) else {
+            return;
+        };
+        let joined = format!("{}{}", first.message, second.message);
+        let masked = record.redactor().redact(&joined);
+        if masked != joined {
+            first.message = masked;
+            second.message.clear();
+        }
+    }
+}
+
 /// The line with its control and direction characters escaped, cut between characters.
-fn printable(line: &str, limit: usize) -> String {
+pub(crate) fn printable(line: &str, limit: usize) -> String {
     let mut printable = String::with_capacity(line.len().min(limit));
     for character in line.chars() {
         let before = printable.len();
@@ -104,7 +121,7 @@ fn printable(line: &str, limit: usize) -> String {
 
 fn is_unprintable(character: char) -> bool {
     (character.is_control() && character != '\t')
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl From<WitLevel> for Level {
