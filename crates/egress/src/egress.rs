@@ -17,6 +17,7 @@ use crate::address::{Addresses, Interfaces, NAT64_LENGTHS, Nat64, Opening};
 use crate::block::{Block, Blocks};
 use crate::decision::Ceiling;
 use crate::limits::Limits;
+use crate::names::Lookups;
 use crate::origin::{InvalidOrigin, Origin};
 use crate::outbound::Outbound;
 use crate::registry::Registry;
@@ -262,6 +263,7 @@ impl Builder {
                     answers,
                     others: self.others.map(Arc::from),
                     names,
+                    lookups: Lookups::new(self.limits.all_lookups),
                     addresses: self.addresses,
                 },
                 proxy: self.proxy,

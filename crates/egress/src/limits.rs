@@ -46,8 +46,12 @@ pub struct Limits {
     /// How long the answer of a name server is kept, or that there was none: 5 s. Zero: not at all. An answer of the
     /// operator's own is never kept.
     pub answers_kept: Duration,
-    /// Names that one tenant's actions look up at one time: 4. One more waits. Each holds a thread of the system's resolver.
+    /// Names that one tenant's actions look up at one time: 4. One more waits. Each holds a thread of the system's resolver
+    /// until it has an answer, which may be long after the request has given up.
     pub lookups: usize,
+    /// Names that all tenants' actions look up at one time: 256, so many threads. Half of them are kept for tenants that look
+    /// nothing else up, so that a few tenants with dead names do not keep the others waiting.
+    pub all_lookups: usize,
     /// Requests of one tenant at one time: 50. One more is an error.
     pub tenant_concurrent: u32,
     /// Requests of one tenant in a second: 100, and as many at once after a second's rest. One more is an error.
@@ -92,6 +96,9 @@ impl Limits {
         if self.lookups == 0 || self.lookups > Semaphore::MAX_PERMITS {
             return Err("lookups is zero, or too many");
         }
+        if self.all_lookups < 2 || self.all_lookups > Semaphore::MAX_PERMITS {
+            return Err("all_lookups is below 2, or too many");
+        }
         if needed.iter().any(Duration::is_zero)
             || needed.iter().chain(&optional).any(|limit| *limit > LONGEST)
         {
@@ -123,6 +130,7 @@ impl Default for Limits {
             denial: Duration::from_millis(50),
             answers_kept: Duration::from_secs(5),
             lookups: 4,
+            all_lookups: 256,
             tenant_concurrent: 50,
             tenant_rate: 100,
             denied_origins: 1000,

@@ -1,11 +1,20 @@
-//! What one tenant's actions have looked up lately. No other tenant can tell from it what they asked for.
+//! What one tenant's actions have looked up lately, and how many names are looked up at a time. No tenant can tell from what
+//! is kept what another one asked for.
+//!
+//! The system's resolver holds a thread until it has an answer, which for a dead name takes as long as the name server's
+//! operator likes, and it cannot be told to stop. So lookups are the one thing that a tenant can hold on to after its run
+//! has ended, and there are only so many threads. An asynchronous resolver would do without them (hickory-resolver is well
+//! kept, and its advisories of 2026 are about DNSSEC and encoding, which are not used here), but it knows neither
+//! `nsswitch.conf` nor a `resolv.conf` that changes, and would still need a bound, on sockets. Who has one of their own hands
+//! it to [`Builder::look_up`](crate::Builder::look_up). The answer here is [`Lookups`]: a bound that one tenant, or a hundred,
+//! cannot use up for the others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
@@ -17,9 +26,33 @@ const NAMES: usize = 256;
 /// A name's addresses, or why there are none.
 pub(crate) type Answer = Result<Arc<[IpAddr]>, Error>;
 
+/// How many names are looked up at a time, over all tenants. Half of the places are for whoever comes; the other half is for
+/// the first lookup of a tenant that has none under way. So to keep others waiting takes as many tenants as that half has
+/// places, and not a few with many names.
+pub(crate) struct Lookups {
+    open: Arc<Semaphore>,
+    firsts: Arc<Semaphore>,
+}
+
+/// To look one name up: the tenant's permit, and a place of [`Lookups`].
+type Permit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+impl Lookups {
+    pub(crate) fn new(lookups: usize) -> Self {
+        let firsts = lookups / 2;
+        Self {
+            open: Arc::new(Semaphore::new(lookups - firsts)),
+            firsts: Arc::new(Semaphore::new(firsts)),
+        }
+    }
+}
+
+/// What one tenant's actions know of names.
 pub(crate) struct Names {
     keep: Duration,
-    lookups: Arc<Semaphore>,
+    /// The tenant's lookup that may take any place, and those that may not.
+    first: Arc<Semaphore>,
+    more: Arc<Semaphore>,
     known: Mutex<HashMap<Arc<str>, watch::Receiver<Option<Known>>>>,
 }
 
@@ -34,7 +67,8 @@ impl Names {
     pub(crate) fn new(lookups: usize, keep: Duration) -> Self {
         Self {
             keep,
-            lookups: Arc::new(Semaphore::new(lookups)),
+            first: Arc::new(Semaphore::new(1)),
+            more: Arc::new(Semaphore::new(lookups.saturating_sub(1))),
             known: Mutex::default(),
         }
     }
@@ -45,13 +79,14 @@ impl Names {
         &self,
         host: &Arc<str>,
         server: &NameServer,
+        lookups: &Lookups,
         deadline: Instant,
     ) -> Answer {
         let found = async {
             let mut lookup = if let Some(lookup) = self.find(host) {
                 lookup
             } else {
-                let permit = Arc::clone(&self.lookups).acquire_owned().await;
+                let permit = self.permit(lookups).await;
                 self.start(host, server, permit.map_err(|_| Error::InternalError)?)
             };
             let known = lookup.wait_for(Option::is_some).await;
@@ -62,6 +97,30 @@ impl Names {
         timeout_at(deadline, found)
             .await
             .unwrap_or(Err(Error::DnsTimeout))
+    }
+
+    /// Waits until this tenant may look one more name up.
+    async fn permit(&self, lookups: &Lookups) -> Result<Permit, AcquireError> {
+        let take = |places: &Arc<Semaphore>| Arc::clone(places).acquire_owned();
+        let first = async {
+            let own = take(&self.first).await?;
+            let place = tokio::select! {
+                // In this order: whoever comes next may need the other one.
+                biased;
+                place = take(&lookups.open) => place,
+                place = take(&lookups.firsts) => place,
+            };
+            Ok::<Permit, AcquireError>((own, place?))
+        };
+        let more = async {
+            let own = take(&self.more).await?;
+            Ok::<Permit, AcquireError>((own, take(&lookups.open).await?))
+        };
+        tokio::select! {
+            biased;
+            permit = first => permit,
+            permit = more => permit,
+        }
     }
 
     /// A lookup that is under way, or whose answer is still fresh.
@@ -76,7 +135,7 @@ impl Names {
         &self,
         host: &Arc<str>,
         server: &NameServer,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> watch::Receiver<Option<Known>> {
         let now = Instant::now();
         let mut known = self.known();
@@ -129,6 +188,7 @@ mod tests {
         asked: Arc<AtomicUsize>,
         open: Arc<Notify>,
         asks: NameServer,
+        lookups: Lookups,
     }
 
     impl Server {
@@ -155,7 +215,13 @@ mod tests {
                 lookup: Arc::new(lookup),
                 limit: Duration::from_mins(1),
             };
-            Self { asked, open, asks }
+            let lookups = Lookups::new(64);
+            Self {
+                asked,
+                open,
+                asks,
+                lookups,
+            }
         }
 
         fn asked(&self) -> usize {
@@ -167,6 +233,7 @@ mod tests {
                 .get(
                     &host.into(),
                     &self.asks,
+                    &self.lookups,
                     Instant::now() + Duration::from_secs(2),
                 )
                 .await
@@ -239,6 +306,46 @@ mod tests {
         assert_eq!(server.get(&names, "api.ok.com").await, Ok(one(1)));
         assert_eq!(server.get(&names, "slow0.ok.com").await, Ok(one(1)));
         assert_eq!(server.asked(), 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f10_many_tenants_with_dead_names_keep_no_other_tenant_waiting() {
+        let mut server = Server::new(|_, _| Ok(one(1).to_vec()));
+        server.lookups = Lookups::new(16);
+        let hold = async |tenants: &[Names]| {
+            let hosts: Vec<_> = (0..4).map(|nth| format!("slow{nth}.ok.com")).collect();
+            let waiting = tenants
+                .iter()
+                .flat_map(|names| hosts.iter().map(|host| server.get(names, host)));
+            for answer in futures_util::future::join_all(waiting).await {
+                assert_eq!(answer, Err(Error::DnsTimeout));
+            }
+        };
+        let tenants = |count| -> Vec<Names> {
+            let new = |_| Names::new(4, Duration::from_secs(5));
+            (0..count).map(new).collect()
+        };
+        // Two tenants take all that is for whoever comes, five more one each, and one place is left.
+        let greedy = tenants(2);
+        hold(&greedy).await;
+        assert_eq!(server.asked(), 8);
+        let held = tenants(7);
+        hold(&held).await;
+        assert_eq!(server.asked(), 15);
+        let [other, late] = [4, 4].map(|lookups| Names::new(lookups, Duration::ZERO));
+        for _ in 0..3 {
+            assert_eq!(server.get(&other, "api.ok.com").await, Ok(one(1)));
+        }
+        let asked = server.asked();
+        hold(std::slice::from_ref(&other)).await;
+        assert_eq!(server.asked(), asked + 1);
+        assert_eq!(
+            server.get(&late, "api.ok.com").await,
+            Err(Error::DnsTimeout)
+        );
+        // Who waits is served as soon as one of them has its answer.
+        server.open.notify_one();
+        assert_eq!(server.get(&late, "api.ok.com").await, Ok(one(1)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -190,12 +190,14 @@ impl Trip {
         (record.end(), result)
     }
 
-    /// Where a request was refused, notes its target, and waits until the time tells nothing of why.
+    /// Where a request was refused, notes its target, and waits until the time tells nothing of why. A name that does not
+    /// exist takes as long: how soon that is known tells who else asked the name server, and whether it is a local one.
     async fn draw_out(&self, record: &Record<'_>) {
         let Decision {
             verdict, reason, ..
         } = record.exchange.decision;
-        if verdict == Verdict::Allowed || !reason.is_refusal() {
+        let refused_it = verdict == Verdict::Denied && reason.is_refusal();
+        if !refused_it && record.exchange.error != Some(Error::DnsError) {
             return;
         }
         let Shared {
@@ -205,6 +207,7 @@ impl Trip {
             ..
         } = &*self.outbound.shared;
         if let Some(origin) = &record.target
+            && refused_it
             && !matches!(reason, Reason::Blocked | Reason::Suspended)
             && refused.note(origin, door.limits.denied_origins)
         {
@@ -330,6 +333,8 @@ impl Trip {
                     tls,
                     limits,
                 };
+                // Of several, the one that is tried first, until one is reached.
+                record.peer = addresses.first().copied();
                 let opening = Connection::open(
                     &target.origin,
                     &addresses,

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use crate::address::{Addresses, Prohibited};
 use crate::error::Error;
-use crate::names::Answer;
+use crate::names::{Answer, Lookups};
 use crate::origin::Origin;
 use crate::registry::Shared;
 use crate::tenant::Tenant;
@@ -27,6 +28,7 @@ pub(crate) struct Resolver {
     /// The answer for every other name; none: whatever `names` finds.
     pub(crate) others: Option<Arc<[SocketAddr]>>,
     pub(crate) names: NameServer,
+    pub(crate) lookups: Lookups,
     pub(crate) addresses: Addresses,
 }
 
@@ -55,10 +57,13 @@ impl Resolver {
         let addresses = match self.answers.get(&*origin.host).or(self.others.as_ref()) {
             Some(answers) => Arc::clone(answers),
             // In a box, for it is large, and an operator's answer goes without.
-            None => Box::pin(tenant.names.get(&origin.host, &self.names, deadline))
-                .await
-                .map(|found| found.iter().map(|ip| (*ip, origin.port).into()).collect())
-                .map_err(Unresolved::Error)?,
+            None => {
+                let (names, lookups) = (&self.names, &self.lookups);
+                Box::pin(tenant.names.get(&origin.host, names, lookups, deadline))
+                    .await
+                    .map(|found| found.iter().map(|ip| (*ip, origin.port).into()).collect())
+                    .map_err(Unresolved::Error)?
+            }
         };
         if addresses.is_empty() || addresses.len() > ANSWERS {
             return Err(Unresolved::Error(Error::DnsError));
@@ -87,7 +92,9 @@ pub(crate) enum NameServer {
 }
 
 impl NameServer {
-    /// Asks. The system's resolver holds a thread until it has an answer, so its future is to be awaited to its end.
+    /// Asks. The system's resolver holds a thread until it has an answer, so its future is to be awaited to its end. That
+    /// thread is made for it: the async runtime's threads for what blocks are few, everything that reads a file or compiles
+    /// needs them too, and a process that ends would wait for them.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place where names are resolved"
@@ -96,9 +103,21 @@ impl NameServer {
         match self {
             Self::System => {
                 // The dot makes the name absolute, so that no search domain of the machine's is appended.
-                match tokio::net::lookup_host((format!("{host}."), 0)).await {
-                    Ok(answers) => Ok(answers.map(|answer| answer.ip()).collect()),
-                    Err(_) => Err(Error::DnsError),
+                let host = format!("{host}.");
+                let (tell, told) = oneshot::channel();
+                let look_up = move || {
+                    let found = (host.as_str(), 0).to_socket_addrs();
+                    // Nobody may be left to be told.
+                    drop(tell.send(found.map(|found| found.map(|found| found.ip()).collect())));
+                };
+                std::thread::Builder::new()
+                    .name("phonebox-lookup".to_owned())
+                    .spawn(look_up)
+                    .map_err(|_| Error::InternalError)?;
+                match told.await {
+                    Ok(Ok(found)) => Ok(found),
+                    Ok(Err(_)) => Err(Error::DnsError),
+                    Err(_) => Err(Error::InternalError),
                 }
             }
             Self::Operator { lookup, limit } => {

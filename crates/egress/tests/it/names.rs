@@ -191,3 +191,21 @@ fn a_nat64_prefix_has_one_of_six_lengths() {
         assert_eq!(builder.build().is_ok(), good, "{prefix}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn e28_a_name_that_does_not_exist_takes_as_long_as_a_denial() {
+    let server = Server::default();
+    let nothing = |_| Err(io::ErrorKind::NotFound.into());
+    let denial = Duration::from_millis(50);
+    let door = Egress::builder().limits(Limits { denial, ..limits() });
+    let egress = server.serve(door, nothing).build().unwrap();
+    let outbound = egress.outbound("acme", Arc::new(policy(&["https://api.ok.com"])));
+    // Asked for, and known.
+    for _ in 0..2 {
+        let began = tokio::time::Instant::now();
+        let (exchange, result) = begin(&outbound).send(post("https://api.ok.com")).await;
+        assert_eq!(result, Err(Error::DnsError), "{exchange:?}");
+        assert!(began.elapsed() >= denial, "{exchange:?}");
+    }
+    assert_eq!(server.asked(), 1);
+}

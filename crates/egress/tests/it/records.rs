@@ -498,3 +498,25 @@ async fn the_operators_log_names_the_prohibited_address() {
         "169.254.169.254 (link local, RFC 3927)"
     );
 }
+
+#[tokio::test]
+async fn the_operators_log_names_the_address_that_was_not_reached() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let door = provider.door().resolve("api.ok.com", vec![closed]);
+    let egress = door.build().unwrap();
+    let log = Log::default();
+    let trip = begin(&provider.outbound(&egress, "acme"));
+    let (exchange, result) = log.keep(trip.send(post("https://api.ok.com/"))).await;
+    assert_eq!(code(&result), "connection-refused");
+    assert_eq!(
+        exchange.address, None,
+        "what was not reached is not the guest's to know"
+    );
+    let fields = &log.decisions()[0]["fields"];
+    assert_eq!(fields["ip"], "127.0.0.1", "{fields}");
+    assert_eq!(fields["port"], closed.port(), "{fields}");
+}
