@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -11,26 +12,44 @@ use crate::Secrets;
 const SHORTEST: usize = 3;
 /// Shorter values are not looked for in their encodings, which come up by chance.
 const ENCODED: usize = 6;
+/// Fewer digits of a number are not looked for without its country code, for the same reason.
+const NATIONAL: usize = 7;
+/// Most characters between two digits of a number as people write it.
+const GAP: usize = 3;
 /// In a text of so many bytes the values are first looked for one by one.
 const GLANCE: usize = 4096;
-/// What stands for the code.
+/// What stands for the code, and for the number.
 const CODE: &str = "[code]";
+const NUMBER: &str = "[number]";
 
 /// Masks the values of one run in text that is kept: its secrets, its code, its number.
 pub(crate) struct Redactor {
     needles: Vec<String>,
     masks: Vec<String>,
+    /// The digits of the number: all, and those after the country code if they are enough to be told from others.
+    digits: Vec<String>,
     /// Finds all needles at once. Made when it is needed: that costs as much as a whole run.
     automaton: OnceLock<AhoCorasick>,
 }
+
+/// Where in a text a value stands, and what is to stand there.
+type Found<'a> = (Range<usize>, &'a str);
 
 impl Redactor {
     /// A redactor for one event and the secrets that its action has.
     pub(crate) fn new(event: &Event, secrets: &Secrets) -> Self {
         let number = event.notification.recipient.as_e164();
         let digits = number.trim_start_matches('+');
-        let spellings = [number.to_owned(), digits.to_owned(), format!("%2B{digits}")];
-        let mut pairs = Vec::from(spellings.map(|number| (number, "[number]".to_owned())));
+        let national = digits.get(country_code(digits)..).unwrap_or_default();
+        let mut spoken = vec![digits.to_owned()];
+        spoken.extend((national.len() >= NATIONAL).then(|| national.to_owned()));
+        let mut pairs: Vec<_> = [number.to_owned(), format!("%2B{digits}")]
+            .into_iter()
+            .chain(spoken.clone())
+            .map(|number| (number, NUMBER.to_owned()))
+            .collect();
+        // The last spelling of the number is within all others, also where they are encoded.
+        let encoded_from = pairs.len() - 1;
         if let Some(code) = &event.notification.code {
             pairs.push((code.reveal().to_owned(), CODE.to_owned()));
         }
@@ -39,60 +58,127 @@ impl Redactor {
                 .iter()
                 .map(|(name, value)| (value.to_owned(), format!("[secret:{name}]"))),
         );
-        pairs.retain(|(needle, _)| needle.len() >= SHORTEST);
         let encoded: Vec<_> = pairs
             .iter()
+            .skip(encoded_from)
             .filter(|(value, _)| value.len() >= ENCODED)
             .flat_map(|(value, mask)| encodings(value).map(|encoding| (encoding, mask.clone())))
             .collect();
+        pairs.retain(|(needle, _)| needle.len() >= SHORTEST);
         pairs.extend(encoded);
         let (needles, masks) = pairs.into_iter().unzip();
         Self {
             needles,
             masks,
+            digits: spoken,
             automaton: OnceLock::new(),
         }
     }
 
     /// The text with all values masked.
     pub(crate) fn redact(&self, text: &str) -> String {
-        if self.is_clean(text) {
-            return text.to_owned();
-        }
-        self.automaton().replace_all(text, &self.masks)
+        masked(text, self.find(text))
     }
 
     /// A provider's id with all values masked, but for a code inside of a longer run of letters and digits: delivery reports
     /// find their message by the id, and six digits come up in random ones by chance.
     pub(crate) fn redact_id(&self, id: &str) -> String {
-        if self.is_clean(id) {
-            return id.to_owned();
-        }
-        let mut masked = String::with_capacity(id.len());
-        let goes_on = |text: &str, last: bool| {
-            let mut chars = text.chars();
-            let neighbour = if last {
-                chars.next_back()
-            } else {
-                chars.next()
-            };
-            neighbour.is_some_and(char::is_alphanumeric)
-        };
-        self.automaton()
-            .replace_all_with(id, &mut masked, |found, text, masked| {
-                let mask = self
-                    .masks
-                    .get(found.pattern().as_usize())
-                    .map_or(CODE, String::as_str);
-                let by_chance = mask == CODE
-                    && (goes_on(&id[..found.start()], true) || goes_on(&id[found.end()..], false));
-                masked.push_str(if by_chance { text } else { mask });
-                true
-            });
-        masked
+        let mut found = self.find(id);
+        found.retain(|(place, mask)| {
+            let before = id[..place.start].chars().next_back();
+            let after = id[place.end..].chars().next();
+            let goes_on = [before, after]
+                .into_iter()
+                .flatten()
+                .any(char::is_alphanumeric);
+            *mask != CODE || !goes_on
+        });
+        masked(id, found)
     }
 
-    /// Whether a short text holds none of the values; most do not.
+    /// Masks values in texts that stand below one another, also those that are divided over several: what there is of such
+    /// a value is masked in the first of them, and left out of the others. No value stands in one of them alone.
+    pub(crate) fn redact_across(&self, texts: &mut [&mut String]) {
+        let joined: String = texts.iter().map(|text| text.as_str()).collect();
+        let found = self.find(&joined);
+        if found.is_empty() {
+            return;
+        }
+        let mut from = 0;
+        for text in texts {
+            let to = from + text.len();
+            let mut kept = String::with_capacity(text.len());
+            let mut rest = from;
+            for (place, mask) in &found {
+                kept.push_str(joined.get(rest..place.start.min(to)).unwrap_or_default());
+                if (from..to).contains(&place.start) {
+                    kept.push_str(mask);
+                }
+                rest = rest.max(place.end);
+            }
+            kept.push_str(joined.get(rest..to).unwrap_or_default());
+            **text = kept;
+            from = to;
+        }
+    }
+
+    /// All values in a text, in order and apart from one another.
+    fn find(&self, text: &str) -> Vec<Found<'_>> {
+        let mut found = self.find_spoken(text);
+        if !self.is_clean(text) {
+            found.extend(self.automaton().find_iter(text).map(|value| {
+                let mask = self.masks.get(value.pattern().as_usize());
+                (value.range(), mask.map_or(CODE, String::as_str))
+            }));
+        }
+        found.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
+        found.dedup_by(|(place, _), (before, _)| {
+            let overlap = place.start < before.end;
+            if overlap {
+                before.end = before.end.max(place.end);
+            }
+            overlap
+        });
+        found
+    }
+
+    /// The number as people write it, with blanks, hyphens, dots and parentheses between its digits.
+    fn find_spoken(&self, text: &str) -> Vec<Found<'_>> {
+        let shortest = self
+            .digits
+            .iter()
+            .map(String::len)
+            .min()
+            .unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let (places, digits): (Vec<usize>, Vec<u8>) = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| byte.is_ascii_digit())
+            .unzip();
+        let mut at = 0;
+        while at + shortest <= digits.len() {
+            let number = self.digits.iter().find_map(|number| {
+                digits
+                    .get(at..)?
+                    .starts_with(number.as_bytes())
+                    .then_some(())?;
+                let places = places.get(at..at + number.len())?;
+                let close = places
+                    .windows(2)
+                    .all(|pair| matches!(pair, [one, next] if is_gap(&text[one + 1..*next])));
+                close.then_some(places)
+            });
+            at += number.map_or(1, <[usize]>::len);
+            if let Some([first, .., last]) = number {
+                let before = text[..*first].trim_end_matches(['+', '(']);
+                found.push((before.len()..last + 1, NUMBER));
+            }
+        }
+        found
+    }
+
+    /// Whether a short text holds none of the needles; most do not.
     fn is_clean(&self, text: &str) -> bool {
         text.len() <= GLANCE && !self.needles.iter().any(|needle| text.contains(needle))
     }
@@ -107,16 +193,81 @@ impl Redactor {
     }
 }
 
-/// A value as others write it: in hexadecimal, with every byte percent-encoded, and what of it stands unchanged in the
-/// Base64 of a longer text, at each of the three places where it can begin.
+fn masked(text: &str, found: Vec<Found<'_>>) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (place, mask) in found {
+        masked.push_str(&text[rest..place.start]);
+        masked.push_str(mask);
+        rest = place.end;
+    }
+    masked.push_str(&text[rest..]);
+    masked
+}
+
+/// Whether this may stand between two digits of one number.
+fn is_gap(between: &str) -> bool {
+    between.chars().count() <= GAP
+        && between.chars().all(|character| {
+            matches!(
+                character,
+                ' ' | '-'
+                    | '.'
+                    | '/'
+                    | '('
+                    | ')'
+                    | '+'
+                    | '\u{a0}'
+                    | '\u{2009}'
+                    | '\u{202f}'
+                    | '\u{2010}'..='\u{2013}'
+            )
+        })
+}
+
+/// How many digits of an international number are its country code (ITU-T E.164, list of assigned codes).
+fn country_code(digits: &str) -> usize {
+    match digits.as_bytes() {
+        [b'1' | b'7', ..] => 1,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
+        _ => 3,
+    }
+}
+
+/// A value as others write it: in hexadecimal, percent-encoded (every byte, or those that URLs reserve), and what of it stands
+/// unchanged in the Base64 of a longer text, at each of the three places where it can begin.
 fn encodings(value: &str) -> impl Iterator<Item = String> + use<> {
     let bytes = value.as_bytes();
-    let hex = |prefix: &str| -> String {
-        let digits = bytes.iter().map(|byte| format!("{prefix}{byte:02x}"));
-        digits.collect()
+    let hex = |prefix: &str| {
+        let mut hex = String::with_capacity(bytes.len() * (prefix.len() + 2));
+        for byte in bytes {
+            hex.push_str(prefix);
+            hex.extend([byte >> 4, byte & 15].map(|half| {
+                char::from_digit(half.into(), 16).expect("four bits are one hexadecimal digit")
+            }));
+        }
+        hex
     };
     let mut encodings = vec![hex(""), hex("%")];
     encodings.extend([hex("").to_uppercase(), hex("%").to_uppercase()]);
+    let reserved = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"-_.~".contains(byte);
+    if bytes.iter().any(reserved) {
+        let formats: [fn(u8) -> String; 2] =
+            [|byte| format!("%{byte:02x}"), |byte| format!("%{byte:02X}")];
+        for format in formats {
+            let encoded = bytes.iter().map(|byte| match byte {
+                byte if reserved(byte) => format(*byte),
+                byte => char::from(*byte).to_string(),
+            });
+            encodings.push(encoded.collect());
+        }
+    }
     for (before, skipped) in [(0, 0), (1, 2), (2, 3)] {
         let placed = [&vec![0; before], bytes].concat();
         for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
@@ -168,5 +319,81 @@ mod tests {
             redactor.redact(&format!("{long}49201")),
             format!("{long}49201")
         );
+    }
+    fn number(number: &str) -> Redactor {
+        let event = format!(r#"{{"notification": {{"recipient": "{number}", "code": "492016"}}}}"#);
+        Redactor::new(
+            &Event::from_json(&event).unwrap(),
+            &[("TOKEN", "hunter22")].into_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn l01_masks_the_number_as_people_write_it() {
+        for (e164, text, expected) in [
+            (
+                "+14155550100",
+                "call (415) 555-0100 now",
+                "call [number] now",
+            ),
+            (
+                "+14155550100",
+                "415-555-0100, 415.555.0100",
+                "[number], [number]",
+            ),
+            ("+14155550100", "+1 (415) 555-0100", "[number]"),
+            ("+14155550100", "tel:+1-415-555-0100;x", "tel:[number];x"),
+            ("+14155550100", "0014155550100", "00[number]"),
+            ("+14155550100", "4155550100", "[number]"),
+            ("+41446681800", "0041 44 668 18 00", "00[number]"),
+            ("+41446681800", "+41 (0)44 668 18 00", "+41 (0)[number]"),
+            ("+41446681800", "044 668 18 00", "0[number]"),
+            (
+                "+41446681800",
+                "044\u{a0}668\u{2011}18\u{2013}00",
+                "0[number]",
+            ),
+            // Too short without its country code.
+            ("+2907012345", "7012345", "[number]"),
+            ("+290701234", "701234 +290 701234", "701234 [number]"),
+        ] {
+            assert_eq!(number(e164).redact(text), expected, "{text}");
+        }
+        let other = [
+            "415-555-0101",
+            "415:555:0100",
+            "4, 155, 550, 100",
+            "415 555 x 0100",
+            "415    5550100",
+            "2026-11-25 21:43:40.415 +0100",
+        ];
+        for text in other {
+            assert_eq!(number("+14155550100").redact(text), text);
+        }
+        // A code that stands in the number, too, and bytes that are no digits around it.
+        let both = number("+14155492016");
+        assert_eq!(both.redact("é(415) 549-2016é"), "é[number]é");
+        assert_eq!(both.redact("415-5 492016"), "[number]");
+    }
+
+    #[test]
+    fn l01_masks_what_is_divided() {
+        let redactor = number("+14155550100");
+        let across = |texts: &[&str]| {
+            let mut texts: Vec<String> = texts.iter().copied().map(String::from).collect();
+            redactor.redact_across(&mut texts.iter_mut().collect::<Vec<_>>());
+            texts
+        };
+        assert_eq!(across(&["a 492", "016 b"]), ["a [code]", " b"]);
+        assert_eq!(
+            across(&["hun", "t", "", "er22.", "c"]),
+            ["[secret:TOKEN]", "", "", ".", "c"]
+        );
+        assert_eq!(
+            across(&["(415) ", "555-", "0100 492", "016"]),
+            ["[number]", "", " [code]", ""]
+        );
+        assert_eq!(across(&["49", "201", "7"]), ["49", "201", "7"]);
+        assert_eq!(across(&[]), [""; 0]);
     }
 }

@@ -86,17 +86,17 @@ impl Log {
     }
 }
 
-/// Masks a value that was divided over two lines: it stands in the first of them then.
+/// Masks a value that was divided over lines.
 fn mask_across(lines: &mut [LogLine], record: &Record) {
-    for at in 1..lines.len() {
-        let Some([first, second]) = lines.get_mut(at - 1..=at) else {
-            return;
-        };
-        let joined = format!("{}{}", first.message, second.message);
-        let masked = record.redactor().redact(&joined);
-        if masked != joined {
-            first.message = masked;
-            second.message.clear();
+    if lines.len() < 2 {
+        return;
+    }
+    let mut messages: Vec<_> = lines.iter_mut().map(|line| &mut line.message).collect();
+    record.redactor().redact_across(&mut messages);
+    for message in messages {
+        // What stands for a value may be longer than what there was of it.
+        if message.len() > LINE {
+            *message = printable(message, LINE);
         }
     }
 }
