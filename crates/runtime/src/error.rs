@@ -12,8 +12,8 @@ pub enum LoadError {
     /// It takes more to compile than a component may.
     #[error("the component takes too much to compile: {0}")]
     TooCostly(String),
-    /// Too many components of this tenant wait to be compiled.
-    #[error("too many components of this tenant are waiting to be compiled")]
+    /// Too many components wait to be compiled, of this tenant or of all.
+    #[error("too many components are waiting to be compiled")]
     Busy,
     /// The process that compiles could not be started, or failed.
     #[error("the component could not be compiled for reasons of the host")]
@@ -58,7 +58,7 @@ impl LoadError {
                  generated tables"
                     .to_owned(),
             ),
-            Self::Busy => Some("wait for one of them, and upload it again".to_owned()),
+            Self::Busy => Some("wait for those of this tenant, and upload it again".to_owned()),
             Self::TooMany(_) => Some("link it into fewer core modules".to_owned()),
             Self::Jail(_) => None,
         }

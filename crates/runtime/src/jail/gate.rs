@@ -7,6 +7,9 @@ use crate::sandbox::lock;
 const INSIDE: usize = 2;
 /// How many of one tenant may wait.
 const WAITING: usize = 10;
+/// How many may wait in all: each holds a thread that everything which blocks has to share. Once half of them do, a tenant
+/// that has one waiting already is turned away, so that some tenants' uploads do not keep the others' out.
+const WAITING_IN_ALL: usize = 128;
 
 /// Lets two in at once, and one of each tenant.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub(super) struct Gate {
 #[derive(Default)]
 struct State {
     inside: usize,
+    waiting: usize,
     tenants: HashMap<String, Tenant>,
 }
 
@@ -34,14 +38,16 @@ pub(crate) struct Pass<'a> {
 }
 
 impl Gate {
-    /// Waits to be let in; none where too many of this tenant wait already.
+    /// Waits to be let in; none where too many wait already, of this tenant or in all.
     pub(super) fn enter(&self, tenant: &str) -> Option<Pass<'_>> {
         let mut state = lock(&self.state);
-        let line = state.tenants.entry(tenant.to_owned()).or_default();
-        if line.waiting >= WAITING {
+        let own = state.tenants.get(tenant).map_or(0, |line| line.waiting);
+        let others_first = state.waiting >= WAITING_IN_ALL / 2 && own > 0;
+        if own >= WAITING || state.waiting >= WAITING_IN_ALL || others_first {
             return None;
         }
-        line.waiting += 1;
+        state.waiting += 1;
+        state.tenants.entry(tenant.to_owned()).or_default().waiting += 1;
         let full = |state: &mut State| {
             state.inside >= INSIDE || state.tenants.get(tenant).is_some_and(|line| line.inside)
         };
@@ -49,6 +55,7 @@ impl Gate {
             .left
             .wait_while(state, full)
             .unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         state.inside += 1;
         if let Some(line) = state.tenants.get_mut(tenant) {
             line.waiting -= 1;
@@ -123,5 +130,40 @@ mod tests {
         });
         assert_eq!(gate.inside(), 0);
         assert!(lock(&gate.state).tenants.is_empty());
+    }
+    #[test]
+    fn waiting_is_bounded_over_all_tenants_and_shared() {
+        let gate = Gate::default();
+        let (sender, turned_away) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let inside = [gate.enter("x").unwrap(), gate.enter("y").unwrap()];
+            let enter = |tenant: String| {
+                let (gate, sender) = (&gate, sender.clone());
+                scope.spawn(move || match gate.enter(&tenant) {
+                    Some(pass) => drop(pass),
+                    None => sender.send(tenant).unwrap(),
+                });
+            };
+            let wait_for = |waiting: usize| {
+                while lock(&gate.state).waiting < waiting {
+                    std::thread::yield_now();
+                }
+            };
+            // Some tenants fill the half that is for anybody; then each may have one.
+            for number in 0..WAITING_IN_ALL / 2 {
+                enter(format!("greedy-{}", number % 8));
+            }
+            wait_for(WAITING_IN_ALL / 2);
+            enter("greedy-0".to_owned());
+            assert_eq!(turned_away.recv().unwrap(), "greedy-0");
+            for number in WAITING_IN_ALL / 2..WAITING_IN_ALL {
+                enter(format!("other-{number}"));
+                wait_for(number + 1);
+            }
+            enter("late".to_owned());
+            assert_eq!(turned_away.recv().unwrap(), "late");
+            drop(inside);
+        });
+        assert_eq!((gate.inside(), lock(&gate.state).waiting), (0, 0));
     }
 }

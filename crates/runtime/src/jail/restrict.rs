@@ -1,4 +1,15 @@
 //! What the child gives up before it reads its first byte.
+//!
+//! The list of system calls is the wall: what is not on it fails. Three things that jails often have besides would add nothing
+//! behind it, and cost their own code:
+//!
+//! - Landlock rules what paths may be opened and what ports connected to. No call that opens, binds, connects, renames or
+//!   signals is on the list, and Landlock does not rule the three pipes that are open.
+//! - A user of its own keeps processes of one user apart: their files, signals, memory. Those calls are not on the list, either,
+//!   the child cannot be traced, and to become another user it would have to start as root, which no part of phonebox needs.
+//! - A control group bounds many processes together. This is one, which cannot start another, so what its limits say of its
+//!   address space and its time is all that it can take. A group could also let others come first at the processors, as could
+//!   a lower priority, which was tried: on a busy machine it made harmless components late. Two at once is bound enough.
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, setrlimit};
