@@ -268,6 +268,10 @@ fn in_words(feature: WasmFeatures) -> &'static str {
         (WasmFeatures::MEMORY_CONTROL, "control of memory pages"),
         (WasmFeatures::GC, "garbage-collected types"),
         (
+            WasmFeatures::GC_TYPES,
+            "garbage-collected references (`externref` and the like)",
+        ),
+        (
             WasmFeatures::CUSTOM_DESCRIPTORS,
             "garbage-collected types with descriptors",
         ),

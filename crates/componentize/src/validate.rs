@@ -5,9 +5,12 @@ use wasmparser::{
 use crate::Refusal;
 use crate::place::Place;
 
-/// What the engine is told to accept, too.
+/// What the engine is told to accept, too. It is built without a garbage collector, so references to functions are all that
+/// there is of references.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL
+    let features =
+        WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
+    features - WasmFeatures::GC_TYPES
 }
 
 /// Validates a component, and says in which function it is not valid.

@@ -142,6 +142,9 @@ pub(crate) struct Growth {
     pub(crate) peak_memory: usize,
     /// Whether memory was ever refused: a trap after that is most likely a failed allocation.
     pub(crate) memory_refused: bool,
+    /// How often the guest asked for it. The engine takes each for a call into the host. What is there from the start grows
+    /// from nothing, and nobody asked.
+    pub(crate) asked: u64,
 }
 
 impl Growth {
@@ -152,6 +155,7 @@ impl Growth {
             table_elements: 0,
             peak_memory: 0,
             memory_refused: false,
+            asked: 0,
         }
     }
 }
@@ -163,6 +167,7 @@ impl ResourceLimiter for Growth {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.asked += u64::from(current > 0);
         let total = self.memory.saturating_add(desired.saturating_sub(current));
         if total > self.limits.memory || maximum.is_some_and(|maximum| desired > maximum) {
             self.memory_refused = true;
@@ -179,6 +184,7 @@ impl ResourceLimiter for Growth {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.asked += u64::from(current > 0);
         let total = self
             .table_elements
             .saturating_add(desired.saturating_sub(current));

@@ -109,7 +109,8 @@ pub struct Usage {
     /// The most linear memory it had, in bytes.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: usize,
-    /// Calls into the host.
+    /// Calls into the host, without those by which memories and tables grow. A run that computes long has some more, one for
+    /// each time that the clock interrupted it.
     pub host_calls: u64,
 }
 

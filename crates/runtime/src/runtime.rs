@@ -372,6 +372,7 @@ fn engine_config(config: &Config, places: u32, memory_reset: MemoryReset) -> was
         .max_core_instances_per_component(INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
         .max_memory_size(config.memory)
         .table_elements(Limits::default().table_elements)
         // The guest's stack and data lie at the bottom of its memory (the SDK's templates see to it), so keeping these pages

@@ -143,7 +143,8 @@ impl Record {
 
 impl Drop for State {
     fn drop(&mut self) {
-        *lock(&self.record.used) = (self.growth.peak_memory, self.calls.calls);
+        let calls = self.calls.calls.saturating_sub(self.growth.asked);
+        *lock(&self.record.used) = (self.growth.peak_memory, calls);
     }
 }
 

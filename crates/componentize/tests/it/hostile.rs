@@ -637,6 +637,9 @@ pub(crate) fn disabled() -> Vec<(&'static str, Vec<u8>)> {
             module("(rec (type (func)) (type (func)))"),
         ),
         ("garbage-collected", module("(func (param i31ref))")),
+        ("externref", module("(func (param externref))")),
+        ("externref", module("(table 1 externref)")),
+        ("externref", module("(global externref (ref.null extern))")),
         (
             "garbage-collected",
             module("(func (drop (ref.i31 (i32.const 0))))"),
