@@ -52,8 +52,12 @@ pub(crate) struct Row {
 pub(crate) struct Settings {
     /// Names, and what they resolve to in place of the evil provider.
     pub(crate) names: Vec<(String, Vec<SocketAddr>)>,
+    /// Lines of `[compile]`.
+    pub(crate) compile: String,
     /// Lines of `[runtime]`.
     pub(crate) runtime: String,
+    /// Lines of `[egress]`.
+    pub(crate) egress: String,
     /// Lines of `[egress.limits]`.
     pub(crate) limits: String,
     pub(crate) environment: Vec<(String, String)>,
@@ -108,9 +112,12 @@ impl Area {
             writeln!(resolve, "{name:?} = {addresses:?}").unwrap();
         }
         let config = format!(
-            "[egress]\nreachable = [\"{REACHABLE}\"]\ntrust = ['{root}']\n\
-             [runtime]\n{runtime}\n[egress.limits]\n{limits}\n[egress.resolve]\n{resolve}",
+            "[egress]\nreachable = [\"{REACHABLE}\"]\ntrust = ['{root}']\n{egress}\n\
+             [compile]\n{compile}\n[runtime]\n{runtime}\n\
+             [egress.limits]\n{limits}\n[egress.resolve]\n{resolve}",
             root = root.display(),
+            egress = settings.egress,
+            compile = settings.compile,
             runtime = settings.runtime,
             limits = settings.limits,
         );
@@ -210,6 +217,7 @@ impl Area {
                 .iter()
                 .any(|wanted| id.contains(wanted.as_str()))
         {
+            crate::FILTERED.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let began = Instant::now();
@@ -274,10 +282,7 @@ impl Area {
         let outcome = if faults.is_empty() {
             Ok(outcome)
         } else {
-            Err(faults.join(
-                "
-",
-            ))
+            Err(faults.join("\n"))
         };
         let row = Row {
             id: id.to_owned(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wit_component::StringEncoding;
 
 use crate::area::{Area, RULES, Settings, clipped, ended, ending, log};
-use crate::core::{Core, SENT};
+use crate::core::{Core, SENT, with_component};
 
 pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
     let area = Area::start(filter, Settings::default()).await;
@@ -855,6 +855,57 @@ async fn advisories(area: &Area) {
     .await;
 
     area.case(
+        "GHSA-6fr9",
+        "handles lent to another component for ever, and 10⁵ at once",
+        async |case| {
+            let inner = |lend: &str| format!("(component {LENDING} {})", lending(lend));
+            let core = Core::default().component();
+            let mut told = Vec::new();
+            for (what, lend, expected) in [
+                ("ten times", "(loop $l (call $take (local.get $h)) (br_if $l (call $count (i32.const 10))))", "sent"),
+                ("for ever", "(loop $l (call $take (local.get $h)) (br $l))", "cpu_exceeded host_calls_exceeded"),
+                (
+                    "10⁵ at once",
+                    "(loop $l (i32.store (i32.mul (global.get $n) (i32.const 4)) (local.get $h)) (br_if $l (call $count (i32.const 100000))))
+                     (call $take-all (i32.const 4) (i32.const 99999))",
+                    "trapped",
+                ),
+            ] {
+                let tenant = case.tenant(&format!("-{}", expected.len()));
+                let before = case.host().holdings().peak;
+                case.deploy(&tenant, &with_component(&core, &inner(lend)), RULES).await;
+                let report = case.attempt(&tenant, "", 0).await;
+                assert!(
+                    expected.split(' ').any(|expected| ending(&report) == expected),
+                    "sent handles lent {what}\nreceived {report:#}"
+                );
+                let more = case.host().holdings().peak.saturating_sub(before);
+                assert!(more < 64 << 10, "sent handles lent {what}\nthe host took {more} KiB");
+                told.push(ending(&report));
+            }
+            told.join(", ")
+        },
+    )
+    .await;
+
+    area.case(
+        "CVE-2026-34943",
+        "flags with bits that stand for nothing, between two components",
+        async |case| {
+            let core = Core::default().component();
+            for (count, number) in [(3, "-1"), (3, "0xf8"), (9, "-1"), (17, "-1"), (32, "-1")] {
+                let component = with_component(&core, &flags(count, number));
+                let tenant = case.tenant(&format!("-{count}"));
+                case.deploy(&tenant, &component, RULES).await;
+                let report = case.attempt(&tenant, "", 0).await;
+                ended(&format!("{number} as {count} flags"), &report, "sent");
+            }
+            "left out on their way".to_owned()
+        },
+    )
+    .await;
+
+    area.case(
         "RUSTSEC-0082",
         "numbers that crash parsers, in the event (RUSTSEC-2023-0082, 2024-0369)",
         async |case| {
@@ -937,4 +988,103 @@ async fn advisories(area: &Area) {
         },
     )
     .await;
+}
+
+/// An owner of a resource, somebody it is lent to, and types for who lends it: `$r`, `$owner`, `$borrower`.
+const LENDING: &str = r#"
+  (component $Owner
+    (type $own (resource (rep i32)))
+    (core func $new (canon resource.new $own))
+    (core module $m
+      (import "" "new" (func $new (param i32) (result i32)))
+      (func (export "make") (result i32) (call $new (i32.const 7))))
+    (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+    (export $r "r" (type $own))
+    (func (export "make") (result (own $r)) (canon lift (core func $i "make"))))
+  (instance $owner (instantiate $Owner))
+  (alias export $owner "r" (type $r))
+  (component $Borrower
+    (import "r" (type $r (sub resource)))
+    (core func $drop (canon resource.drop $r))
+    (core module $m
+      (import "" "drop" (func $drop (param i32)))
+      (memory (export "memory") 16)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+      (func (export "take") (param i32) (call $drop (local.get 0)))
+      (func (export "take-all") (param $at i32) (param $count i32)
+        (loop $l
+          (call $drop (i32.load (local.get $at)))
+          (local.set $at (i32.add (local.get $at) (i32.const 4)))
+          (br_if $l (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))))
+    (core instance $i (instantiate $m (with "" (instance (export "drop" (func $drop))))))
+    (func (export "take") (param "h" (borrow $r)) (canon lift (core func $i "take")))
+    (func (export "take-all") (param "h" (list (borrow $r)))
+      (canon lift (core func $i "take-all") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
+  (instance $borrower (instantiate $Borrower (with "r" (type $r))))"#;
+
+/// Who lends, in this way, as it starts: `$h` is the handle, `$n` counts with `$count`.
+fn lending(lend: &str) -> String {
+    format!(
+        r#"
+  (component $Lender
+    (import "r" (type $r (sub resource)))
+    (import "make" (func $make (result (own $r))))
+    (import "take" (func $take (param "h" (borrow $r))))
+    (import "take-all" (func $take-all (param "h" (list (borrow $r)))))
+    (core module $memory (memory (export "memory") 16))
+    (core instance $memory (instantiate $memory))
+    (core func $make (canon lower (func $make)))
+    (core func $take (canon lower (func $take)))
+    (core func $take-all (canon lower (func $take-all) (memory (core memory $memory "memory"))))
+    (core module $m
+      (import "" "memory" (memory 16))
+      (import "" "make" (func $make (result i32)))
+      (import "" "take" (func $take (param i32)))
+      (import "" "take-all" (func $take-all (param i32 i32)))
+      (global $n (mut i32) (i32.const 0))
+      (func $count (param $most i32) (result i32)
+        (global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (i32.lt_u (global.get $n) (local.get $most)))
+      (func $start (local $h i32) (local.set $h (call $make)) {lend})
+      (start $start))
+    (core instance (instantiate $m (with "" (instance
+      (export "memory" (memory $memory "memory"))
+      (export "make" (func $make)) (export "take" (func $take)) (export "take-all" (func $take-all)))))))
+  (instance (instantiate $Lender (with "r" (type $r)) (with "make" (func $owner "make"))
+    (with "take" (func $borrower "take")) (with "take-all" (func $borrower "take-all"))))"#
+    )
+}
+
+/// A component that hands another one this number as so many flags, which traps if it gets more than those.
+fn flags(count: usize, number: &str) -> String {
+    let names: Vec<String> = (0..count).map(|n| format!("\"f{n}\"")).collect();
+    let names = names.join(" ");
+    let mask = (1_u64 << count) - 1;
+    format!(
+        r#"(component
+  (component $Taker
+    (core module $m
+      (func (export "take") (param i32) (result i32)
+        (if (i32.ne (i32.and (local.get 0) (i32.const {mask})) (local.get 0)) (then unreachable))
+        (i32.const {number})))
+    (core instance $i (instantiate $m))
+    (type $flags (flags {names}))
+    (export $named "flags" (type $flags))
+    (func (export "take") (param "f" $named) (result $named) (canon lift (core func $i "take"))))
+  (instance $taker (instantiate $Taker))
+  (alias export $taker "flags" (type $flags))
+  (component $Giver
+    (type $ty (flags {names}))
+    (import "flags" (type $flags (eq $ty)))
+    (import "take" (func $take (param "f" $flags) (result $flags)))
+    (core func $take (canon lower (func $take)))
+    (core module $m
+      (import "" "take" (func $take (param i32) (result i32)))
+      (func $start (local $back i32)
+        (local.set $back (call $take (i32.const {number})))
+        (if (i32.ne (i32.and (local.get $back) (i32.const {mask})) (local.get $back)) (then unreachable)))
+      (start $start))
+    (core instance (instantiate $m (with "" (instance (export "take" (func $take)))))))
+  (instance (instantiate $Giver (with "flags" (type $flags)) (with "take" (func $taker "take")))))"#
+    )
 }

@@ -188,6 +188,12 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         let two = with_module(&core.component(), "(module (table 15000 funcref))");
         let taken = run_or_refuse(case, &tenant, &two).await;
         assert_eq!(taken, "sent", "sent tables of 15,000 elements, and of 5,001 or 4,900 more");
+        // As many in one module as in several.
+        let tenant = case.tenant("-several");
+        let tables = "(table 2000 funcref)".repeat(8);
+        let several = with_module(&Core::default().component(), &format!("(module {tables})"));
+        let taken = run_or_refuse(case, &tenant, &several).await;
+        assert_eq!(taken, "sent", "sent a module with eight tables");
         "-1 at 20,000 elements in all".to_owned()
     })
     .await;

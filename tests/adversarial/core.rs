@@ -150,18 +150,27 @@ impl Core {
 
 /// The component with one more core module in it, instantiated after the others. It may import nothing.
 pub(crate) fn with_module(component: &[u8], module: &str) -> Vec<u8> {
-    const CORE_MODULE: u8 = 1;
-    const CORE_INSTANCE: u8 = 2;
-    let module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
+    with_instance(component, module, [1, 2])
+}
+
+/// The component with one more component in it, instantiated after everything else. It may import nothing; what it does, it
+/// does as it starts.
+pub(crate) fn with_component(component: &[u8], inner: &str) -> Vec<u8> {
+    with_instance(component, inner, [4, 5])
+}
+
+/// The component with this in a section of the first kind, and its instance in one of the second kind.
+fn with_instance(component: &[u8], inner: &str, [definition, instance]: [u8; 2]) -> Vec<u8> {
+    let inner = wat::parse_str(inner).unwrap_or_else(|error| panic!("{error}\n{inner}"));
     let index = sections(component)
         .iter()
-        .filter(|(id, _)| *id == CORE_MODULE)
+        .filter(|(id, _)| *id == definition)
         .count();
-    let mut instance = vec![1, 0];
-    leb(&mut instance, index);
-    instance.push(0);
+    let mut instantiated = vec![1, 0];
+    leb(&mut instantiated, index);
+    instantiated.push(0);
     let mut component = component.to_vec();
-    for (id, content) in [(CORE_MODULE, module), (CORE_INSTANCE, instance)] {
+    for (id, content) in [(definition, inner), (instance, instantiated)] {
         component.push(id);
         leb(&mut component, content.len());
         component.extend(content);

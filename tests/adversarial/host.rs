@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Notify, oneshot};
 
 /// Longer than anything takes; who waits this long waits for nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How a process is started.
 #[derive(Clone, Default)]
@@ -125,7 +125,7 @@ impl Host {
             match tokio::time::timeout(PATIENCE, receiver).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => json!({ "dead": "the process ended before it answered" }),
-                Err(_) => json!({ "dead": "no answer in a minute" }),
+                Err(_) => json!({ "dead": "no answer in five minutes" }),
             }
         }
     }
@@ -223,7 +223,7 @@ impl Host {
                 changed.await;
             }
         };
-        drop(tokio::time::timeout(Duration::from_secs(10), enough).await);
+        drop(tokio::time::timeout(Duration::from_mins(1), enough).await);
         self.decisions(tenant)
     }
 }
@@ -276,7 +276,7 @@ fn note(heard: &Heard, line: String) {
     heard.log.lock().unwrap().push(line);
 }
 
-/// Asks again and again until there is something, for at most a minute.
+/// Asks again and again until there is something, for at most [`PATIENCE`].
 pub(crate) async fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let asked = async {
         loop {

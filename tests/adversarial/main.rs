@@ -11,7 +11,8 @@
 //! have exactly one record of each request that a guest made, and nothing that it said show a canary ([`canary`]): the
 //! code, the number, or a secret, in any spelling.
 //!
-//! `cargo test -p phonebox-cli --test adversarial -- B02 D` makes only the attacks whose ids contain one of these.
+//! `cargo test -p phonebox-cli --test adversarial -- B02 D` makes only the attacks whose ids contain one of these; ids begin
+//! with a capital letter, so a filter that is meant for other tests makes none.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -34,6 +35,7 @@ mod egress;
 mod host;
 #[path = "../../crates/componentize/tests/it/hostile.rs"]
 mod hostile;
+mod limits;
 mod logs;
 mod neighbours;
 mod provider;
@@ -44,6 +46,7 @@ use std::cell::RefCell;
 use std::panic::PanicHookInfo;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use area::Row;
@@ -51,6 +54,18 @@ use futures_util::StreamExt as _;
 
 /// Areas at once. What each of them measures is its own process's.
 const AT_ONCE: usize = 2;
+
+/// Options of cargo's own harness that take a value.
+const OPTIONS: &[&str] = &[
+    "--color",
+    "--format",
+    "--logfile",
+    "--skip",
+    "--test-threads",
+];
+
+/// Attacks that the filter has kept from being made.
+pub(crate) static FILTERED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Where and why this thread panicked last.
@@ -61,12 +76,23 @@ type Attack<'a> = Pin<Box<dyn Future<Output = Vec<Row>> + 'a>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
-    std::panic::set_hook(Box::new(note_panic));
+    let mut filter = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if OPTIONS.contains(&argument.as_str()) {
+            arguments.next();
+        } else if !argument.starts_with('-') {
+            filter.push(argument);
+        }
+    }
     let began = Instant::now();
+    let others_only = |word: &String| !word.starts_with(|first: char| first.is_ascii_uppercase());
+    if std::env::args().any(|argument| argument == "--list")
+        || !filter.is_empty() && filter.iter().all(others_only)
+    {
+        return close(&[], began);
+    }
+    std::panic::set_hook(Box::new(note_panic));
     let areas: Vec<Attack<'_>> = vec![
         Box::pin(neighbours::attack(&filter)),
         Box::pin(calls::attack(&filter)),
@@ -76,23 +102,33 @@ async fn main() -> ExitCode {
         Box::pin(uploads::attack(&filter)),
         Box::pin(artifacts::attack(&filter)),
         Box::pin(logs::attack(&filter)),
+        Box::pin(limits::attack(&filter)),
     ];
     let rows: Vec<Vec<Row>> = futures_util::stream::iter(areas)
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    close(&rows, began)
+}
+
+/// Ends the output in the words of cargo's own harness, so that what reads those understands it.
+fn close(rows: &[Row], began: Instant) -> ExitCode {
     let failed: Vec<&str> = rows
         .iter()
         .filter(|row| row.outcome.is_err())
         .map(|row| row.id.as_str())
         .collect();
+    if !failed.is_empty() {
+        println!("\nattacks with success: {}", failed.join(", "));
+    }
     println!(
-        "\n{} attacks in {:.0} s, {} of them with success: {}",
-        rows.len(),
-        began.elapsed().as_secs_f64(),
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        rows.len() - failed.len(),
         failed.len(),
-        failed.join(" ")
+        FILTERED.load(Ordering::Relaxed),
+        began.elapsed().as_secs_f64(),
     );
     ExitCode::from(u8::from(!failed.is_empty()))
 }

@@ -282,6 +282,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 "(module (type $f (func)) (type $c (cont $f)) (func (param (ref $c)) (resume $c (local.get 0))))",
             ),
             ("custom page sizes", "(module (memory 1 (pagesize 1)))"),
+            ("externref", "(module (table 1 externref))"),
         ] {
             let upload = with_manifest(&with_module(&core, module), RULES);
             refused(case, word, &upload, "").await;
@@ -296,7 +297,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         ] {
             refused(case, word, &with_manifest(&hostile::with_text(text), RULES), "").await;
         }
-        format!("{} refused", disabled.len() + 18)
+        format!("{} refused", disabled.len() + 19)
     })
     .await;
 
@@ -304,17 +305,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "A-jail",
         "many slow uploads of one tenant at once",
         async |case| {
-            // Within all limits, and work for the compiler all the same.
-            let busy: String = (0..3000)
-                .map(|n| {
-                    format!(
-                        "(func (param i32) (result i32) {})",
-                        format!("(local.set 0 (i32.mul (local.get 0) (i32.const {n})))").repeat(60)
-                            + "(local.get 0)"
-                    )
-                })
-                .collect();
-            let slow = with_module(&Core::default().component(), &format!("(module {busy})"));
+            let slow = slow();
             let mut uploads = Vec::new();
             for number in 0..16 {
                 let path = case.area.write(
@@ -354,7 +345,69 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
     )
     .await;
 
+    area.case(
+        "A-queue",
+        "600 slow uploads of 60 tenants at once",
+        async |case| {
+            // What so many have loaded at once.
+            case.slack(128);
+            let slow = with_module(&slow(), "(module)");
+            let path = case.area.write("queue", &with_manifest(&slow, RULES));
+            let tenants: Vec<String> = (0..60).map(|n| case.tenant(&format!("-{n}"))).collect();
+            let mut uploads = Vec::new();
+            for number in 0..600 {
+                let tenant = &tenants[number % tenants.len()];
+                let body = json!({ "tenant": tenant, "component": path, "secrets": {} });
+                uploads.push(case.host().asked("deploy", body).await);
+            }
+            // Meanwhile it hears, and messages are sent.
+            for _ in 0..3 {
+                case.area.victim().await.unwrap();
+            }
+            let status = case.host().ask("status", json!({})).await;
+            assert!(
+                matches!(status["status"]["compiling"].as_u64(), Some(1 | 2)),
+                "received {status}"
+            );
+            let (mut deployed, mut refused) = (0, Vec::new());
+            for upload in uploads {
+                let answer = upload.await;
+                match answer["error"]["message"].as_str() {
+                    None if answer["deployed"].is_object() => deployed += 1,
+                    None => panic!("received {answer}"),
+                    Some(message) => refused.push(message.to_owned()),
+                }
+            }
+            for tenant in tenants {
+                case.host()
+                    .ask("withdraw", json!({ "tenant": tenant }))
+                    .await;
+            }
+            refused.dedup();
+            assert!(
+                deployed >= 60 && refused.len() == 1,
+                "{deployed} deployed, refused: {refused:#?}"
+            );
+            format!("{deployed} deployed; refused: {refused:?}")
+        },
+    )
+    .await;
+
     area.finish("A").await
+}
+
+/// Within all limits, and work for the compiler all the same.
+fn slow() -> Vec<u8> {
+    let busy: String = (0..1000)
+        .map(|n| {
+            format!(
+                "(func (param i32) (result i32) {})",
+                format!("(local.set 0 (i32.mul (local.get 0) (i32.const {n})))").repeat(60)
+                    + "(local.get 0)"
+            )
+        })
+        .collect();
+    with_module(&Core::default().component(), &format!("(module {busy})"))
 }
 
 /// Sees that an upload is refused, by both ways in, in one and the same words, which contain `word`. Gives the words.
