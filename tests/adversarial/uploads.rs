@@ -349,8 +349,8 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "A-queue",
         "600 slow uploads of 60 tenants at once",
         async |case| {
-            // What so many have loaded at once.
-            case.slack(128);
+            // What the allocator keeps for as many threads.
+            case.slack(320);
             let slow = with_module(&slow(), "(module)");
             let path = case.area.write("queue", &with_manifest(&slow, RULES));
             let tenants: Vec<String> = (0..60).map(|n| case.tenant(&format!("-{n}"))).collect();
@@ -393,7 +393,67 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
     )
     .await;
 
-    area.finish("A").await
+    let mut rows = area.finish("A").await;
+    let bounded = Settings {
+        compile: "cpu_seconds = 3".to_owned(),
+        ..Settings::default()
+    };
+    let area = Area::start(filter, bounded).await;
+    area.case(
+        "A07 within",
+        "the slowest code that is within all limits, with 3 s to compile it",
+        async |case| {
+            let tenant = case.tenant("");
+            let path = case.area.write(&tenant, &with_manifest(&slowest(), RULES));
+            let body = json!({ "tenant": tenant, "component": path, "secrets": {} });
+            let first = case.host().asked("deploy", body.clone()).await;
+            let mut compiling = false;
+            while !compiling {
+                let status = case.host().ask("status", json!({})).await;
+                compiling = status["status"]["compiling"] == 1;
+            }
+            for _ in 0..5 {
+                case.area.victim().await.unwrap();
+            }
+            let first = first.await;
+            // The second time it is known, and nothing is compiled.
+            let second = case.host().ask("deploy", body).await;
+            for answer in [&first, &second] {
+                let error = &answer["error"];
+                let message = error["message"].as_str().unwrap_or_default();
+                assert!(
+                    message.contains("too much to compile")
+                        && error["hint"].is_string()
+                        && error["fault"] == "action",
+                    "received {answer}"
+                );
+            }
+            first["error"]["message"].as_str().unwrap().to_owned()
+        },
+    )
+    .await;
+    rows.extend(area.finish("A07").await);
+    rows
+}
+
+/// Functions of half a MiB each, in which thousands of locals live across the blocks that reading a table makes: of what is
+/// within the limits, the most that one byte was found to cost the compiler.
+fn slowest() -> Vec<u8> {
+    let locals = 4900;
+    let set: String = (1..locals)
+        .map(|n| format!("(local.set {n} (i32.load (local.get 0)))"))
+        .collect();
+    let used: String = (1..locals)
+        .map(|n| format!("(i32.store (local.get 0) (local.get {n}))"))
+        .collect();
+    let reads = "(drop (table.get 0 (local.get 0)))".repeat(85_000);
+    let declared = "(local i32)".repeat(locals - 1);
+    let function = format!("(func (param i32) {declared} {set} {reads} {used})");
+    let module = format!(
+        "(module (memory 1) (table 10 funcref) {})",
+        function.repeat(4)
+    );
+    with_module(&Core::default().component(), &module)
 }
 
 /// Within all limits, and work for the compiler all the same.

@@ -408,7 +408,9 @@ pub(crate) fn compiler_config(fuel: bool) -> wasmtime::Config {
         .native_unwind_info(cfg!(windows))
         .wasm_custom_page_sizes(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // What carries strings and lists from one component to another in a composition has the memories of both. Modules
+        // with several are refused before they come here.
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_wide_arithmetic(false);

@@ -36,6 +36,8 @@ const MEMORY: &str = "--memory-mib=";
 const CODE: usize = 64 << 20;
 const CODE_RATIO: usize = 40;
 const CODE_LEAST: usize = 4 << 20;
+/// How a Rust program ends that panicked.
+const PANICKED: i32 = 101;
 /// What is read of what it says on its standard error, in bytes.
 const MESSAGE: u64 = 4096;
 /// How long a component that was refused is remembered, and how many of them.
@@ -266,6 +268,12 @@ impl Done {
             Some(0) => return Ok(()),
             Some(code) if code == i32::from(child::INVALID) => {
                 return Err(Some(Refused::Invalid(self.said.clone())));
+            }
+            // The compiler gave up on something that is valid. It would again.
+            Some(PANICKED) => {
+                tracing::error!(said = self.said, "the compiler panicked");
+                let message = "the compiler cannot deal with it".to_owned();
+                return Err(Some(Refused::Invalid(message)));
             }
             _ => {}
         }
