@@ -92,7 +92,7 @@ fn what_does_not_exist_or_is_in_the_way_has_codes_of_its_own() {
         (
             &["check", "nothing.wasm"][..],
             4,
-            "there is no action in nothing.wasm",
+            "there is nothing called nothing.wasm",
         ),
         (&["build"], 4, "it has no action.toml"),
         (&["dev", "there"], 4, "it has no action.toml"),
