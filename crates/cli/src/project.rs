@@ -26,9 +26,11 @@ impl Project {
             });
         }
         if !folder.exists() {
-            return Err(Failure::new(format!("there is nothing called {}", folder.display()))
-                .hint("give an action's folder, or for `phonebox check` a component")
-                .code(Code::NotFound));
+            return Err(
+                Failure::new(format!("there is nothing called {}", folder.display()))
+                    .hint("give an action's folder, or for `phonebox check` a component")
+                    .code(Code::NotFound),
+            );
         }
         Err(Failure::new(format!(
             "there is no action in {}: it has no action.toml",

@@ -374,7 +374,7 @@ mod tests {
             (
                 with("https://api", "ftp://api"),
                 "egress rule 1 of action.toml cannot",
-                "write an https origin",
+                "write it as `https://host`",
             ),
             (
                 with("5000", "60000"),

@@ -107,6 +107,7 @@ async fn authors_and_platforms_get_what_it_says() {
     let arguments: Vec<_> = typed.split_whitespace().skip(1).collect();
     let mut command = desk.command(&arguments);
     command
+        .env("PHONEBOX_HOME", desk.path().join("home")) // it has seen nothing of this yet
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
