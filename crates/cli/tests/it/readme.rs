@@ -37,7 +37,8 @@ fn fits(answer: &Value, shown: &Value) -> bool {
     }
 }
 
-#[tokio::test]
+// The inbox answers on another thread than this one, which waits for the program.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn authors_and_platforms_get_what_it_says() {
     let desk = Desk::new();
     let mut folder = desk.path().to_owned();
