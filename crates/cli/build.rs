@@ -54,7 +54,7 @@ fn embed(source: &mut String, name: &str, folder: &Path) {
     writeln!(source, "], hash: {:?} }};", &hash[..16]).expect("a String");
 }
 
-/// All files of a folder and its folders, but what a build left there.
+/// All files of a folder and its folders, but what a build left there and what is this machine's own.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     println!("cargo::rerun-if-changed={}", folder.display());
     for entry in
@@ -66,7 +66,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             .expect("an entry has a name")
             .to_string_lossy()
             .into_owned();
-        if name == "target" || name == ".git" {
+        if [".cargo", ".git", "target"].contains(&name.as_str()) {
             continue;
         }
         if path.is_dir() {

@@ -24,7 +24,7 @@ fn main() {
         .nth(4)
         .expect("OUT_DIR is deep inside target")
         .join("guests");
-    if !rust::has_target(&root) {
+    if rust::lacks_target(&root) {
         println!("cargo::warning=installing the compilation target {TARGET}");
         rust::install_target(&root).unwrap_or_else(|error| panic!("{error}: {}", error.hint()));
     }

@@ -54,6 +54,7 @@ pub(crate) enum Command {
     /// Run an action on the events in its folder `fixtures` and compare what it did.
     Test(Test),
     /// Try an action out: start a local inbox, send a code through the action, and again when its source changes.
+    /// With `--output json`, each delivery is a line of JSON when it is settled.
     Dev(Dev),
     /// Run actions for another program: commands on standard input, results on standard output, in lines of JSON.
     Run(Run),

@@ -14,6 +14,8 @@ pub(crate) fn home() -> Result<PathBuf, Failure> {
     let home =
         variable("PHONEBOX_HOME").or_else(|| Some(variable("XDG_CACHE_HOME")?.join("phonebox")));
     let home = home.or_else(|| Some(variable("HOME")?.join(".cache/phonebox")));
+    // Windows has this instead.
+    let home = home.or_else(|| Some(variable("LOCALAPPDATA")?.join("phonebox")));
     home.ok_or_else(|| {
         Failure::new("there is no home folder to keep compiled code in")
             .hint("set PHONEBOX_HOME to a folder of yours")

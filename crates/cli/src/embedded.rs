@@ -10,6 +10,9 @@ use crate::failure::Failure;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
+/// Begins the settings of cargo that are ours to write anew.
+const OURS: &str = "# Written by phonebox for this machine";
+
 /// A folder's files, by their paths in it.
 pub(crate) struct Folder {
     files: &'static [(&'static str, &'static [u8])],
@@ -47,6 +50,37 @@ pub(crate) fn template(template: Template) -> (&'static Folder, &'static str) {
 /// The folder of the SDK's crates. It is written at the first call; another version gets a folder of its own.
 pub(crate) fn sdk() -> Result<PathBuf, Failure> {
     unpacked(&SDK, &dirs::home()?.join(format!("sdk-{}", SDK.hash)))
+}
+
+/// Lets plain cargo, and with it editors and `cargo test`, find the SDK in an action's folder. Says whether something was
+/// written: settings that name the SDK already, in the folder or above it, are left alone, unless they are ours and stale.
+pub(crate) fn lead_cargo(folder: &Path, sdk: &Path) -> io::Result<bool> {
+    let settings = format!(
+        "{OURS}: the copy of the SDK that came with it.\n\
+         [patch.crates-io]\n\
+         phonebox-sdk = {{ path = '{}' }}\n\
+         phonebox-sdk-macros = {{ path = '{}' }}\n",
+        sdk.join("sdk").display(),
+        sdk.join("macros").display()
+    );
+    let path = folder.join(".cargo/config.toml");
+    match fs::read_to_string(&path) {
+        Ok(there) if there == settings || !there.starts_with(OURS) => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) if is_led_from_above(folder)? => return Ok(false),
+        _ => {}
+    }
+    fs::create_dir_all(folder.join(".cargo"))?;
+    fs::write(&path, settings).map(|()| true)
+}
+
+/// Whether settings in a folder above name the SDK, as in phonebox's own repository.
+fn is_led_from_above(folder: &Path) -> io::Result<bool> {
+    let folder = folder.canonicalize()?;
+    Ok(folder.ancestors().skip(1).any(|above| {
+        fs::read_to_string(above.join(".cargo/config.toml"))
+            .is_ok_and(|settings| settings.contains("phonebox-sdk"))
+    }))
 }
 
 /// The folder of the built-in Twilio example, for a first try without an action of one's own.

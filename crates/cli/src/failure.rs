@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use phonebox::componentize::SIZE_LIMIT;
 use phonebox::componentize::rust::BuildError;
-use phonebox::{DeployError, Fault, InvalidAction, InvalidManifest};
+use phonebox::{DeployError, Fault, InvalidAction, InvalidEvent, InvalidManifest};
 use serde::Serialize;
 
 /// How the program ends.
@@ -138,17 +138,35 @@ impl From<InvalidManifest> for Failure {
     }
 }
 
+impl From<InvalidEvent> for Failure {
+    fn from(invalid: InvalidEvent) -> Self {
+        Self::chain(&invalid)
+            .hint("an event is Auth0's JSON; only notification.recipient is needed")
+            .fault(Fault::Platform)
+    }
+}
+
 impl From<DeployError> for Failure {
     fn from(error: DeployError) -> Self {
-        Self::chain(&error)
+        let failure = Self::chain(&error)
             .mended(error.hint())
-            .fault(error.fault())
+            .fault(error.fault());
+        match error.fault() {
+            Fault::Platform => failure.code(Code::Unavailable),
+            _ => failure,
+        }
     }
 }
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        Self::chain(&error).hint(error.hint()).fault(Fault::Action)
+        let failure = Self::chain(&error).hint(error.hint());
+        match error {
+            BuildError::NoCargo(_) | BuildError::NoTarget(_) => {
+                failure.fault(Fault::Platform).code(Code::Unavailable)
+            }
+            _ => failure.fault(Fault::Action),
+        }
     }
 }
 

@@ -205,12 +205,11 @@ impl Fixture {
 /// Reads an event that somebody wrote, and says which file it was.
 pub(crate) fn read_event(path: &str, text: &str) -> Result<Event, Failure> {
     Event::from_json(text).map_err(|error| {
-        let failure = Failure::chain(&error);
+        let failure = Failure::from(error);
         Failure {
             message: format!("{path}: {}", failure.message),
             ..failure
         }
-        .hint("an event is Auth0's JSON; only notification.recipient is needed")
     })
 }
 

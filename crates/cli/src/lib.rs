@@ -29,13 +29,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub use args::Arguments;
-use args::{Command, LogFormat};
+use args::{Command, Format, LogFormat};
 pub use failure::{Code, Failure};
 use output::Output;
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return unread(&error),
+    };
     let output = Output::new(arguments.output);
     start_log(&arguments);
     let runtime = tokio::runtime::Runtime::new().expect("a process that starts can have threads");
@@ -49,6 +52,37 @@ pub fn main() -> ExitCode {
             failure.code.into()
         }
     }
+}
+
+/// Prints help, the version, or what is wrong with the arguments: to who asked for JSON, as JSON too.
+fn unread(error: &clap::Error) -> ExitCode {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let wants_json = typed.iter().any(|word| word == "--output=json")
+        || typed
+            .windows(2)
+            .any(|words| words[..] == ["--output", "json"]);
+    if wants_json && error.use_stderr() {
+        // Clap says what is wrong, perhaps a tip, and how it is written: a paragraph each.
+        let said = error.render().to_string();
+        let mut said = said
+            .split("\n\n")
+            .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+        let message = said.next().unwrap_or_default();
+        let tip = said.find_map(|part| Some(part.strip_prefix("tip: ")?.to_owned()));
+        let failure = Failure::new(message.trim_start_matches("error: "))
+            .hint(tip.unwrap_or_else(|| "see --help".to_owned()))
+            .code(Code::Usage);
+        Output::new(Format::Json).failure(&failure);
+        return Code::Usage.into();
+    }
+    // Nobody is there to be told, if it cannot be printed.
+    let _unprinted = error.print();
+    if error.use_stderr() {
+        Code::Usage
+    } else {
+        Code::Ok
+    }
+    .into()
 }
 
 /// The program's own log, on standard error: silent unless it is asked for.

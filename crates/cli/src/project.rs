@@ -25,6 +25,13 @@ impl Project {
                 folder: folder.to_owned(),
             });
         }
+        if !folder.exists() {
+            return Err(
+                Failure::new(format!("there is nothing called {}", folder.display()))
+                    .hint("give an action's folder, or for `phonebox check` a component")
+                    .code(Code::NotFound),
+            );
+        }
         Err(Failure::new(format!(
             "there is no action in {}: it has no action.toml",
             folder.display()
@@ -44,23 +51,31 @@ impl Project {
         let text = self.manifest()?;
         // A mistake in it should not take a whole build to be found.
         let manifest = Manifest::parse(&text)?;
-        if !self.folder.join("Cargo.toml").is_file() {
+        let Ok(package) = fs::read_to_string(self.folder.join("Cargo.toml")) else {
             return Err(Failure::new(format!("{} has no Cargo.toml", self.folder.display()))
                 .hint("actions are written in Rust; see `phonebox new`, or give a component to `phonebox check`")
                 .code(Code::NotFound));
-        }
-        if !rust::has_target(&self.folder) {
+        };
+        if rust::lacks_target(&self.folder) {
             output.step(
                 "installing",
                 format!("the compilation target {TARGET}, by rustup"),
             );
             rust::install_target(&self.folder)?;
         }
+        let sdk = embedded::sdk()?;
+        if package.contains("phonebox-sdk")
+            && embedded::lead_cargo(&self.folder, &sdk)
+                .map_err(|error| Failure::file("cannot write .cargo in", &self.folder, &error))?
+        {
+            output.step(
+                "wrote",
+                ".cargo/config.toml, by which plain cargo finds the SDK",
+            );
+        }
         output.step("building", self.folder.display());
         let started = Instant::now();
-        let built = rust::Project::new(&self.folder)
-            .sdk(embedded::sdk()?)
-            .build();
+        let built = rust::Project::new(&self.folder).sdk(sdk).build();
         let component = built.inspect_err(|error| {
             if let BuildError::Compiler(said) | BuildError::NoTarget(said) = error {
                 output.say(said.trim_end());

@@ -121,15 +121,15 @@ impl Project {
     }
 }
 
-/// Whether the target is there for the toolchain that the folder's projects use.
-pub fn has_target(dir: &Path) -> bool {
+/// Whether the toolchain that the folder's projects use lacks the target. Where there is no toolchain, the build says so.
+pub fn lacks_target(dir: &Path) -> bool {
     let sysroot = Command::new("rustc")
         .args(["--print", "sysroot"])
         .current_dir(dir)
         .output();
     let Ok(sysroot) = sysroot else { return false };
     let sysroot = String::from_utf8_lossy(&sysroot.stdout);
-    Path::new(sysroot.trim())
+    !Path::new(sysroot.trim())
         .join("lib/rustlib")
         .join(TARGET)
         .join("lib")

@@ -69,7 +69,7 @@ pub enum Fault {
     Provider,
     /// A rule forbids it. Trying again does not help; changing the rule does.
     Policy,
-    /// phonebox or the machine it runs on.
+    /// phonebox, the machine that it runs on, or the platform that handed it an event.
     Platform,
 }
 

@@ -131,14 +131,28 @@ const LIMITS: &[(&str, usize)] = &[
 const NOT_EMPTY: &[&str] = &[
     "client.client_id",
     "client.name",
+    "connection.id",
+    "connection.name",
+    "connection.strategy",
+    "custom_domain.domain",
     "notification.as_text",
     "notification.as_voice",
+    "organization.display_name",
+    "organization.id",
+    "organization.name",
     "request.ip",
     "request.method",
     "tenant.id",
     "user.created_at",
     "user.updated_at",
     "user.user_id",
+];
+
+/// Texts that are times.
+const TIMES: &[&str] = &[
+    "user.created_at",
+    "user.last_password_reset",
+    "user.updated_at",
 ];
 
 /// All violations of the contract in this event, in the order of the tables above.
@@ -186,6 +200,14 @@ pub(crate) fn check(event: &Value) -> Vec<Violation> {
             );
         }
     }
+    for path in TIMES {
+        if text(path).is_some_and(|text| !text.is_empty() && !is_date_time(text)) {
+            violation(
+                path,
+                "is not a time in RFC 3339, as in 2026-01-31T12:00:00Z".to_owned(),
+            );
+        }
+    }
     let is_otp = text("notification.message_type").is_some_and(|kind| kind.starts_with("otp_"));
     match text("notification.code") {
         Some("") => violation("notification.code", "is empty".to_owned()),
@@ -209,9 +231,52 @@ pub(crate) fn check(event: &Value) -> Vec<Violation> {
     violations
 }
 
+/// Whether a text has the shape of RFC 3339's `date-time`. Calendars are not consulted.
+fn is_date_time(text: &str) -> bool {
+    let digit = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    let shape: String = text.chars().map(digit).collect();
+    let Some(rest) = shape.strip_prefix("0000-00-00T00:00:00") else {
+        return false;
+    };
+    let zone = match rest.strip_prefix(".0") {
+        Some(fraction) => fraction.trim_start_matches('0'),
+        None => rest,
+    };
+    matches!(zone, "Z" | "+00:00" | "-00:00")
+}
+
 /// The value at a path such as `notification.code`.
 fn at<'a>(event: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .filter(|field| !field.is_empty())
         .try_fold(event, |value, field| value.get(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_from_other_texts() {
+        for time in [
+            "2026-01-31T12:00:00Z",
+            "2019-12-10T13:41:09.938Z",
+            "2026-01-31T12:00:00+05:30",
+            "2026-01-31T12:00:00.000000001-08:00",
+        ] {
+            assert!(is_date_time(time), "{time}");
+        }
+        for other in [
+            "yesterday",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00Z ",
+            "2026-01-31T12:00:00+0530",
+            "2026-01-31T12:00:00٠Z",
+        ] {
+            assert!(!is_date_time(other), "{other}");
+        }
+    }
 }

@@ -49,3 +49,8 @@ pub use phonebox_runtime::{
     CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Occupancy,
     OpenError, Origin, Report, RunError, Runtime, Secrets, Usage,
 };
+
+/// What the README says of this crate compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -113,10 +113,21 @@ impl InvalidManifest {
             Self::Missing(_) => Some(format!("add the line: trigger = \"{TRIGGER}\"")),
             Self::Trigger(_) => Some(format!("write trigger = \"{TRIGGER}\"")),
             Self::Rule { source, .. } | Self::Rules(source) => Some(source.hint().to_owned()),
+            Self::Limit { key, .. } => Some(format!(
+                "write a number in between, or leave `{key}` out: the default is right for a delivery"
+            )),
+            Self::Name(_) => Some("write a name like acme-sms".to_owned()),
             Self::SecretName(_) => Some(
                 "use capital letters, digits and underscores, as in TWILIO_AUTH_TOKEN".to_owned(),
             ),
-            _ => None,
+            Self::Syntax(_) => Some("correct the line that is pointed at".to_owned()),
+            Self::TooManySecrets(_) => {
+                Some("put what belongs together into one secret, as JSON for example".to_owned())
+            }
+            Self::UnknownKey { nearest: None, .. } => Some(
+                "leave it out; there are name, trigger, description, [[egress]], [secrets.NAME] and [limits]"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -363,20 +374,25 @@ mod tests {
             (
                 with("https://api", "ftp://api"),
                 "egress rule 1 of action.toml cannot",
-                "",
+                "write it as `https://host`",
             ),
             (
                 with("5000", "60000"),
                 "is 60000, and may be 100 to 20000",
-                "",
+                "write a number in between",
             ),
             (
                 with("\"twilio\"", "\"tw ilio\""),
                 "`tw ilio` is not 1 to 128 letters",
-                "",
+                "write a name like",
             ),
-            (with("= \"x\"", "= 1"), "line 9", ""),
-            (with("]]", ""), "line 5", ""),
+            (
+                with("description", "zzz"),
+                "the unknown key `zzz`",
+                "leave it out; there are name",
+            ),
+            (with("= \"x\"", "= 1"), "line 9", "correct the line"),
+            (with("]]", ""), "line 5", "correct the line"),
         ] {
             let invalid = Manifest::parse(&text).unwrap_err();
             let (message, mend) = (invalid.to_string(), invalid.hint().unwrap_or_default());

@@ -165,7 +165,11 @@ impl RunError {
                 "an error from `deliver` is taken for a bug and not tried again; return `retry` or \
                  `drop` for what a provider answers",
             ),
-            Self::Trapped { .. } | Self::Host => None,
+            Self::Host => None,
+            Self::Trapped { .. } => Some(
+                "what a panic says and where it happened is in the log; a stack that is too small is set in \
+                 build.rs",
+            ),
             Self::Exited => Some("return from `deliver`; do not call exit"),
             Self::CpuExceeded { .. } | Self::FuelExceeded { .. } => {
                 Some("look for a loop that does not end; waiting for a provider costs nothing")

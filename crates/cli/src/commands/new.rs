@@ -1,4 +1,3 @@
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,9 +6,6 @@ use crate::args;
 use crate::embedded;
 use crate::failure::{Code, Failure};
 use crate::output::{BOLD, Output};
-
-/// What git has to leave alone: builds, and the way to this machine's copy of the SDK.
-const IGNORED: &str = "/target/\n/.cargo/config.toml\n";
 
 #[derive(Serialize)]
 struct Made<'a> {
@@ -57,13 +53,7 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
             _ => content.to_vec(),
         })
         .map_err(failed)?;
-    fs::write(folder.join(".gitignore"), IGNORED).map_err(failed)?;
-    fs::create_dir_all(folder.join(".cargo")).map_err(failed)?;
-    fs::write(
-        folder.join(".cargo/config.toml"),
-        cargo_config(&embedded::sdk()?),
-    )
-    .map_err(failed)?;
+    embedded::lead_cargo(folder, &embedded::sdk()?).map_err(failed)?;
 
     let text = format!(
         "made {BOLD}{name}{BOLD:#}: the handler is in {name}/src/lib.rs, what it may reach in {name}/action.toml\n\
@@ -78,16 +68,4 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
         },
     );
     Ok(Code::Ok)
-}
-
-/// Lets plain cargo, and with it editors and `cargo test`, find the SDK that came with this program.
-fn cargo_config(sdk: &Path) -> String {
-    format!(
-        "# Written by `phonebox new` for this machine: the copy of the SDK that came with phonebox.\n\
-         [patch.crates-io]\n\
-         phonebox-sdk = {{ path = '{}' }}\n\
-         phonebox-sdk-macros = {{ path = '{}' }}\n",
-        sdk.join("sdk").display(),
-        sdk.join("macros").display()
-    )
 }

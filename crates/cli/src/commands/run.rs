@@ -292,9 +292,7 @@ impl Host {
             .hint("send a line with `deploy` first, and wait for its answer")
             .code(Code::NotFound)
         })?;
-        let event = Event::from_json(notify.event.get())
-            .map_err(|error| Failure::new(format!("the event cannot be read: {error}")))?;
-        Ok((deployment, event))
+        Ok((deployment, Event::from_json(notify.event.get())?))
     }
 
     fn deployments(&self) -> std::sync::MutexGuard<'_, HashMap<String, Deployment>> {

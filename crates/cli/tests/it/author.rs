@@ -1,10 +1,11 @@
 //! An author's way: new, build, check, test, and cargo's own tests, in a folder outside the repository.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::program::{Desk, Ran};
+use crate::program::{Desk, Ran, repository};
 
 #[test]
 fn every_template_can_be_built_checked_and_tested() {
@@ -41,9 +42,14 @@ fn every_template_can_be_built_checked_and_tested() {
 fn an_authors_own_tests_run_by_plain_cargo() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["new", "acme-cargo"]).code, 0);
+    assert_cargo_tests(&desk.path().join("acme-cargo"), "7 passed");
+}
+
+/// Runs a project's own tests.
+fn assert_cargo_tests(folder: &Path, passed: &str) {
     let output = Command::new("cargo")
         .args(["test", "--quiet"])
-        .current_dir(desk.path().join("acme-cargo"))
+        .current_dir(folder)
         .env(
             "CARGO_TARGET_DIR",
             concat!(env!("CARGO_TARGET_TMPDIR"), "/../guests"),
@@ -53,9 +59,55 @@ fn an_authors_own_tests_run_by_plain_cargo() {
         .unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && stdout.contains("test result: ok. 7 passed"),
+        output.status.success() && stdout.contains(&format!("test result: ok. {passed}")),
         "{output:?}"
     );
+}
+
+/// Not Twilio's, which `phonebox dev` builds outside of the repository in the tests of `dev`.
+#[test]
+fn each_example_can_be_copied_out_and_built_alone() {
+    let desk = Desk::new();
+    for example in ["generic-http", "kannel", "routing", "twilio-verify"] {
+        let folder = format!("{example}-rust");
+        let from = repository().join("examples/actions").join(&folder);
+        copy(&from, &desk.path().join(&folder));
+        let ran = desk.run(&["test", &folder]);
+        assert!(
+            ran.code == 0 && ran.stdout.contains(" passed, 0 failed"),
+            "{example}: {ran:?}"
+        );
+    }
+    // Plain cargo has been shown where the SDK is.
+    assert_cargo_tests(&desk.path().join("kannel-rust"), "7 passed");
+
+    // What leads to a copy of the SDK that is no longer there is written anew; what an author wrote is not.
+    let settings = "kannel-rust/.cargo/config.toml";
+    let ours = std::fs::read_to_string(desk.path().join(settings)).unwrap();
+    desk.write(settings, ours.replace("sdk-", "gone-"));
+    assert_eq!(desk.run(&["build", "kannel-rust"]).code, 0);
+    let again = std::fs::read_to_string(desk.path().join(settings)).unwrap();
+    assert_eq!(again, ours);
+    desk.write(settings, "[alias]\nb = \"build\"\n");
+    assert_eq!(desk.run(&["build", "kannel-rust"]).code, 0);
+    let theirs = std::fs::read_to_string(desk.path().join(settings)).unwrap();
+    assert_eq!(theirs, "[alias]\nb = \"build\"\n");
+}
+
+/// Copies a folder, without what was built in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (
+            entry.as_ref().unwrap().path(),
+            to.join(entry.as_ref().unwrap().file_name()),
+        );
+        if from.is_dir() && !from.ends_with("target") {
+            copy(&from, &to);
+        } else if from.is_file() {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `phonebox dev`: once, and staying up.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
@@ -79,7 +79,7 @@ impl Staying {
         let mut command = desk.command(arguments);
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -109,8 +109,8 @@ impl Staying {
         }
     }
 
-    /// Ends it as a service manager would, and gives its exit code.
-    fn stop(mut self) -> Option<i32> {
+    /// Ends it as a service manager would, and gives its exit code and what it printed.
+    fn stop(mut self) -> (Option<i32>, String) {
         let id = self.child.id().to_string();
         assert!(
             std::process::Command::new("kill")
@@ -119,7 +119,10 @@ impl Staying {
                 .unwrap()
                 .success()
         );
-        self.child.wait().unwrap().code()
+        let mut stdout = String::new();
+        let mut pipe = self.child.stdout.take().unwrap();
+        pipe.read_to_string(&mut stdout).unwrap();
+        (self.child.wait().unwrap().code(), stdout)
     }
 }
 
@@ -144,7 +147,15 @@ fn variable(path: &Path, name: &str) -> String {
 async fn it_stays_up_retries_and_reloads() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["new", "acme-stay"]).code, 0);
-    let mut dev = Staying::start(&desk, &["dev", "acme-stay", "--env-file", "dev.env"]);
+    let arguments = [
+        "dev",
+        "acme-stay",
+        "--env-file",
+        "dev.env",
+        "--output",
+        "json",
+    ];
+    let mut dev = Staying::start(&desk, &arguments);
     dev.wait_for("watching");
     for text in ["Your phonebox code is", "sent by twilio as SM"] {
         assert!(
@@ -173,5 +184,18 @@ async fn it_stays_up_retries_and_reloads() {
     assert_ne!(changed, original);
     fs::write(&source, changed).unwrap();
     dev.wait_for("│ Changed");
-    assert_eq!(dev.stop(), Some(0));
+
+    let (code, stdout) = dev.stop();
+    assert_eq!(code, Some(0));
+    let lines = stdout.lines().map(serde_json::from_str::<Value>);
+    let lines: Vec<_> = lines.collect::<Result<_, _>>().unwrap();
+    assert_eq!(lines[0]["status"], "sent", "{stdout}");
+    assert_eq!(
+        lines[1]["attempts"][0]["report"]["outcome"]["kind"], "retry",
+        "{stdout}"
+    );
+    assert_eq!(
+        lines[2]["error"]["message"], "the action does not compile",
+        "{stdout}"
+    );
 }

@@ -13,5 +13,6 @@ mod examples;
 mod inbox;
 mod jail;
 mod program;
+mod readme;
 mod refusals;
 mod run;

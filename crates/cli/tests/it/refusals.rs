@@ -92,7 +92,7 @@ fn what_does_not_exist_or_is_in_the_way_has_codes_of_its_own() {
         (
             &["check", "nothing.wasm"][..],
             4,
-            "there is no action in nothing.wasm",
+            "there is nothing called nothing.wasm",
         ),
         (&["build"], 4, "it has no action.toml"),
         (&["dev", "there"], 4, "it has no action.toml"),
@@ -106,6 +106,49 @@ fn what_does_not_exist_or_is_in_the_way_has_codes_of_its_own() {
         assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
         assert!(ran.stderr.contains(message), "{arguments:?}: {ran:?}");
     }
+}
+
+#[test]
+fn what_was_typed_wrong_is_told_as_json_to_who_asked_for_it() {
+    let desk = Desk::new();
+    for (arguments, message, hint) in [
+        (
+            &["new"][..],
+            "the following required arguments were not provided: <NAME>",
+            "see --help",
+        ),
+        (
+            &["test", "--filtre", "sms"],
+            "unexpected argument '--filtre' found",
+            "a similar argument exists: '--filter'",
+        ),
+        (
+            &["dev", "--page-port", "70000"],
+            "invalid value '70000' for '--page-port <PAGE_PORT>': 70000 is not in 0..=65535",
+            "see --help",
+        ),
+    ] {
+        let (code, json) = desk.json(arguments);
+        assert_eq!((code, &json["exit_code"]), (2, &2.into()), "{json}");
+        assert_eq!(json["error"]["message"], message, "{json}");
+        assert_eq!(json["error"]["hint"], hint, "{json}");
+    }
+}
+
+#[test]
+fn a_machine_without_rust_is_told_what_is_missing() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["new", "acme-bare"]).code, 0);
+    let output = desk
+        .command(&["build", "acme-bare"])
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{stderr}");
+    let end = "error: cargo cannot be started: No such file or directory (os error 2)\n \
+               hint: install Rust with rustup, and see that `cargo` is on the PATH\n";
+    assert!(stderr.ends_with(end), "{stderr}");
 }
 
 #[test]
@@ -209,6 +252,7 @@ fn what_a_guest_does_wrong_is_told_apart() {
         let report = probe(&commands);
         assert_eq!(report["error"]["kind"], kind, "{commands}: {report}");
         assert_eq!(report["fault"], fault, "{commands}: {report}");
+        assert!(report["error"]["hint"].is_string(), "{commands}: {report}");
     }
 }
 

@@ -110,6 +110,18 @@ fn actions_run_for_another_program() {
     );
 
     // What is refused leaves what is deployed alone.
+    let answer = host.ask(&json!({ "id": 7, "attempt": {
+        "tenant": "acme", "event": { "notification": { "recipient": "555 0100" } },
+    } }));
+    assert_eq!(
+        answer["error"],
+        json!({
+            "message": "notification.recipient is not a telephone number: the number does not begin with `+` \
+                        and a country code, as in +14155550100",
+            "hint": "an event is Auth0's JSON; only notification.recipient is needed",
+            "fault": "platform",
+        })
+    );
     let answer = host.ask(&deploy(json!({})));
     assert!(
         answer["error"]["message"]

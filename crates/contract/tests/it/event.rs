@@ -167,6 +167,22 @@ fn every_break_of_the_contract_is_named() {
             "notification.code belongs to otp_verify and otp_enroll only",
         ),
         (
+            "/connection",
+            json!({ "id": "con_1", "name": "db" }),
+            "connection.strategy is empty",
+        ),
+        ("/custom_domain", json!({}), "custom_domain.domain is empty"),
+        (
+            "/organization/display_name",
+            json!(""),
+            "organization.display_name is empty",
+        ),
+        (
+            "/user/last_password_reset",
+            json!("last spring"),
+            "user.last_password_reset is not a time in RFC 3339, as in 2026-01-31T12:00:00Z",
+        ),
+        (
             "/notification/from",
             json!("ACME"),
             "notification.from is not in E.164: the number does not begin with `+` and a country \

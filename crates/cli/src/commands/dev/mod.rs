@@ -188,6 +188,9 @@ impl Dev {
                 &delivery.status.to_string(),
                 format!("{DIM}{}{DIM:#}", delivery.id),
             );
+            if !output.is_human() {
+                output.json(&delivery);
+            }
         });
     }
 
