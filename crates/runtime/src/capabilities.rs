@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use phonebox_contract::Sensitive;
 use phonebox_egress::Outbound;
 
 use crate::cache::ActionCache;
+use crate::redact::Needle;
 use crate::shares::Share;
 
 /// All that a run may reach. Nothing else is there.
@@ -21,34 +23,49 @@ pub struct Capabilities {
 }
 
 /// An action's secrets, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Secrets(BTreeMap<String, Sensitive>);
+#[derive(Clone, Default)]
+pub struct Secrets {
+    values: BTreeMap<String, Sensitive>,
+    /// What texts are searched for, so that no secret stands in them. Made at the first run that keeps a text.
+    needles: Arc<OnceLock<Arc<[Needle]>>>,
+}
 
 impl Secrets {
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 
     /// The secret of this name.
     pub fn get(&self, name: &str) -> Option<&Sensitive> {
-        self.0.get(name)
+        self.values.get(name)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values
             .iter()
             .map(|(name, value)| (name.as_str(), value.reveal()))
+    }
+
+    pub(crate) fn needles(&self) -> &Arc<[Needle]> {
+        self.needles.get_or_init(|| Needle::of_secrets(self.iter()))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Secrets").field(&self.values).finish()
     }
 }
 
 impl<N: Into<String>, V: Into<Sensitive>> FromIterator<(N, V)> for Secrets {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(secrets: I) -> Self {
-        Self(
-            secrets
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        let values = secrets
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self {
+            values: values.collect(),
+            needles: Arc::default(),
+        }
     }
 }

@@ -1,7 +1,8 @@
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use phonebox_contract::Event;
@@ -24,12 +25,20 @@ const NUMBER: &str = "[number]";
 
 /// Masks the values of one run in text that is kept: its secrets, its code, its number.
 pub(crate) struct Redactor {
-    needles: Vec<String>,
-    masks: Vec<String>,
+    /// Spellings of the code and the number.
+    event: Vec<Needle>,
+    /// Those of the secrets, made once for all runs.
+    secrets: Arc<[Needle]>,
     /// The digits of the number: all, and those after the country code if they are enough to be told from others.
     digits: Vec<String>,
     /// Finds all needles at once. Made when it is needed: that costs as much as a whole run.
     automaton: OnceLock<AhoCorasick>,
+}
+
+/// One spelling of a value.
+pub(crate) struct Needle {
+    text: String,
+    mask: Cow<'static, str>,
 }
 
 /// Where in a text a value stands, and what is to stand there.
@@ -43,33 +52,22 @@ impl Redactor {
         let national = digits.get(country_code(digits)..).unwrap_or_default();
         let mut spoken = vec![digits.to_owned()];
         spoken.extend((national.len() >= NATIONAL).then(|| national.to_owned()));
-        let mut pairs: Vec<_> = [number.to_owned(), format!("%2B{digits}")]
-            .into_iter()
-            .chain(spoken.clone())
-            .map(|number| (number, NUMBER.to_owned()))
-            .collect();
-        // The last spelling of the number is within all others, also where they are encoded.
-        let encoded_from = pairs.len() - 1;
-        if let Some(code) = &event.notification.code {
-            pairs.push((code.reveal().to_owned(), CODE.to_owned()));
+        let mut needles = Vec::with_capacity(32);
+        for number in [number, &format!("%2B{digits}"), digits] {
+            needles.push(Needle::new(number.to_owned(), NUMBER));
         }
-        pairs.extend(
-            secrets
-                .iter()
-                .map(|(name, value)| (value.to_owned(), format!("[secret:{name}]"))),
+        // The last spelling of the number is within all others, also where they are encoded.
+        spell(
+            &mut needles,
+            spoken.last().map_or(digits, String::as_str),
+            NUMBER,
         );
-        let encoded: Vec<_> = pairs
-            .iter()
-            .skip(encoded_from)
-            .filter(|(value, _)| value.len() >= ENCODED)
-            .flat_map(|(value, mask)| encodings(value).map(|encoding| (encoding, mask.clone())))
-            .collect();
-        pairs.retain(|(needle, _)| needle.len() >= SHORTEST);
-        pairs.extend(encoded);
-        let (needles, masks) = pairs.into_iter().unzip();
+        if let Some(code) = &event.notification.code {
+            spell(&mut needles, code.reveal(), CODE);
+        }
         Self {
-            needles,
-            masks,
+            event: needles,
+            secrets: secrets.needles().clone(),
             digits: spoken,
             automaton: OnceLock::new(),
         }
@@ -83,7 +81,7 @@ impl Redactor {
     /// A provider's id with all values masked, but for a code inside of a longer run of letters and digits: delivery reports
     /// find their message by the id, and six digits come up in random ones by chance.
     pub(crate) fn redact_id(&self, id: &str) -> String {
-        let mut found = self.find(id);
+        let mut found = self.look_for(id);
         found.retain(|(place, mask)| {
             let before = id[..place.start].chars().next_back();
             let after = id[place.end..].chars().next();
@@ -93,7 +91,7 @@ impl Redactor {
                 .any(char::is_alphanumeric);
             *mask != CODE || !goes_on
         });
-        masked(id, found)
+        masked(id, apart(found))
     }
 
     /// Masks values in texts that stand below one another, also those that are divided over several: what there is of such
@@ -124,22 +122,24 @@ impl Redactor {
 
     /// All values in a text, in order and apart from one another.
     fn find(&self, text: &str) -> Vec<Found<'_>> {
+        apart(self.look_for(text))
+    }
+
+    fn look_for(&self, text: &str) -> Vec<Found<'_>> {
         let mut found = self.find_spoken(text);
         if !self.is_clean(text) {
-            found.extend(self.automaton().find_iter(text).map(|value| {
-                let mask = self.masks.get(value.pattern().as_usize());
-                (value.range(), mask.map_or(CODE, String::as_str))
+            let needles = || self.needles();
+            // All that there are, also where one overlaps another: any of them may be one that is left in place.
+            found.extend(self.automaton().find_overlapping_iter(text).map(|value| {
+                let mask = needles().nth(value.pattern().as_usize());
+                (value.range(), mask.map_or(CODE, |needle| &*needle.mask))
             }));
         }
-        found.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
-        found.dedup_by(|(place, _), (before, _)| {
-            let overlap = place.start < before.end;
-            if overlap {
-                before.end = before.end.max(place.end);
-            }
-            overlap
-        });
         found
+    }
+
+    fn needles(&self) -> impl Iterator<Item = &Needle> {
+        self.event.iter().chain(&*self.secrets)
     }
 
     /// The number as people write it, with blanks, hyphens, dots and parentheses between its digits.
@@ -180,17 +180,47 @@ impl Redactor {
 
     /// Whether a short text holds none of the needles; most do not.
     fn is_clean(&self, text: &str) -> bool {
-        text.len() <= GLANCE && !self.needles.iter().any(|needle| text.contains(needle))
+        text.len() <= GLANCE
+            && !self
+                .needles()
+                .any(|needle| needle.text.len() <= text.len() && text.contains(&needle.text))
     }
 
     fn automaton(&self) -> &AhoCorasick {
         self.automaton.get_or_init(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(&self.needles)
+            AhoCorasick::new(self.needles().map(|needle| &needle.text))
                 .expect("some hundred needles of at most 16 KiB are within the automaton's limits")
         })
     }
+}
+
+impl Needle {
+    fn new(text: String, mask: impl Into<Cow<'static, str>>) -> Self {
+        let mask = mask.into();
+        Self { text, mask }
+    }
+
+    /// What is to be looked for of secrets.
+    pub(crate) fn of_secrets<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) -> Arc<[Self]> {
+        let mut needles = Vec::new();
+        for (name, value) in secrets {
+            spell(&mut needles, value, &format!("[secret:{name}]"));
+        }
+        needles.into()
+    }
+}
+
+/// What was found, in order; what overlaps is one.
+fn apart(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    found.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
+    found.dedup_by(|(place, _), (before, _)| {
+        let overlap = place.start < before.end;
+        if overlap {
+            before.end = before.end.max(place.end);
+        }
+        overlap
+    });
+    found
 }
 
 fn masked(text: &str, found: Vec<Found<'_>>) -> String {
@@ -240,46 +270,56 @@ fn country_code(digits: &str) -> usize {
     }
 }
 
-/// A value as others write it: in hexadecimal, percent-encoded (every byte, or those that URLs reserve), and what of it stands
-/// unchanged in the Base64 of a longer text, at each of the three places where it can begin.
-fn encodings(value: &str) -> impl Iterator<Item = String> + use<> {
+/// A value as it is, and as others write it: in hexadecimal, percent-encoded (every byte, or those that URLs reserve), and what
+/// of it stands unchanged in the Base64 of a longer text, at each of the three places where it can begin.
+fn spell(needles: &mut Vec<Needle>, value: &str, mask: &str) {
     let bytes = value.as_bytes();
-    let hex = |prefix: &str| {
-        let mut hex = String::with_capacity(bytes.len() * (prefix.len() + 2));
-        for byte in bytes {
-            hex.push_str(prefix);
-            hex.extend([byte >> 4, byte & 15].map(|half| {
-                char::from_digit(half.into(), 16).expect("four bits are one hexadecimal digit")
-            }));
+    let all = needles.len();
+    let mut add = |text: String| {
+        // Much is the same in upper and lower case, or in both alphabets.
+        if text.len() >= SHORTEST && needles.iter().skip(all).all(|needle| needle.text != text) {
+            needles.push(Needle::new(text, mask.to_owned()));
         }
-        hex
     };
-    let mut encodings = vec![hex(""), hex("%")];
-    encodings.extend([hex("").to_uppercase(), hex("%").to_uppercase()]);
-    let reserved = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"-_.~".contains(byte);
-    if bytes.iter().any(reserved) {
-        let formats: [fn(u8) -> String; 2] =
-            [|byte| format!("%{byte:02x}"), |byte| format!("%{byte:02X}")];
-        for format in formats {
-            let encoded = bytes.iter().map(|byte| match byte {
-                byte if reserved(byte) => format(*byte),
-                byte => char::from(*byte).to_string(),
-            });
-            encodings.push(encoded.collect());
-        }
+    add(value.to_owned());
+    if bytes.len() < ENCODED {
+        return;
+    }
+    for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+        add(hex(bytes, "", digits, |_| true));
+        add(hex(bytes, "%", digits, |_| true));
+        add(hex(bytes, "%", digits, |byte| {
+            !byte.is_ascii_alphanumeric() && !b"-_.~".contains(&byte)
+        }));
     }
     for (before, skipped) in [(0, 0), (1, 2), (2, 3)] {
-        let placed = [&vec![0; before], bytes].concat();
+        let placed = [&[0; 2][..before], bytes].concat();
+        // The last character may depend on what follows.
+        let whole = placed.len() * 8 / 6;
         for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             let encoded = alphabet.encode(&placed);
-            // The last character may depend on what follows.
-            let whole = placed.len() * 8 / 6;
-            encodings.extend(encoded.get(skipped..whole).map(ToOwned::to_owned));
+            add(encoded.get(skipped..whole).unwrap_or_default().to_owned());
         }
     }
-    encodings.sort_unstable();
-    encodings.dedup();
-    encodings.into_iter()
+}
+
+/// The bytes in hexadecimal digits, or those of them that are to be.
+fn hex(bytes: &[u8], prefix: &str, digits: &[u8; 16], which: impl Fn(u8) -> bool) -> String {
+    let mut hex = String::with_capacity(bytes.len() * (prefix.len() + 2));
+    let digit = |half: u8| {
+        digits
+            .get(usize::from(half))
+            .map_or('0', |digit| char::from(*digit))
+    };
+    for &byte in bytes {
+        if which(byte) {
+            hex.push_str(prefix);
+            hex.extend([digit(byte >> 4), digit(byte & 15)]);
+        } else {
+            hex.push(char::from(byte)); // a letter or digit
+        }
+    }
+    hex
 }
 
 #[cfg(test)]
@@ -320,6 +360,19 @@ mod tests {
             format!("{long}49201")
         );
     }
+
+    /// The code that may stand in an id hid the secret that began with its last digits.
+    #[test]
+    fn a_secret_that_begins_within_a_code_is_masked_in_an_id() {
+        let event = Event::from_json(
+            r#"{"notification": {"recipient": "+1 415 555 0100", "code": "492016"}}"#,
+        )
+        .unwrap();
+        let secrets: Secrets = [("TOKEN", "2016xyz")].into_iter().collect();
+        let id = Redactor::new(&event, &secrets).redact_id("a492016xyz");
+        assert_eq!(id, "a49[secret:TOKEN]");
+    }
+
     fn number(number: &str) -> Redactor {
         let event = format!(r#"{{"notification": {{"recipient": "{number}", "code": "492016"}}}}"#);
         Redactor::new(

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::sandbox::lock;
 
 /// The computing that a tenant may have ahead.
-const ALLOWANCE: Duration = Duration::from_millis(50);
+const ALLOWANCE: Duration = Duration::from_millis(20);
 /// Of each second, this much comes back: a tenth of a core.
 const COMES_BACK: u32 = 10;
 
