@@ -27,8 +27,14 @@ pub fn is_sayable(said: &str, lines: usize) {
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     assert!(!said.trim().is_empty(), "nothing is said");
-    assert!(!said.contains(hides), "it holds what cannot be seen: {said:?}");
-    assert!(said.lines().count() <= lines, "more than {lines} lines: {said:?}");
+    assert!(
+        !said.contains(hides),
+        "it holds what cannot be seen: {said:?}"
+    );
+    assert!(
+        said.lines().count() <= lines,
+        "more than {lines} lines: {said:?}"
+    );
     let length = said.chars().count();
     assert!(length <= 2_000, "{length} characters: {said:?}");
 }

@@ -83,7 +83,9 @@ fuzz_target!(|data: &[u8]| {
             around(address(row.v4, bits).expect("a row's ends are addresses"));
         }
         // Somewhere inside, or just behind.
-        let offset = data.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+        let offset = data
+            .iter()
+            .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
         let inside = row.first + offset % (row.last - row.first).saturating_add(2);
         if let Some(inside) = address(row.v4, inside) {
             judge(inside);

@@ -35,7 +35,15 @@ const TENANT: &str = "acme";
 const PORTS: [u16; 14] = [
     22, 25, 53, 110, 143, 445, 465, 587, 2375, 3306, 5432, 6379, 9200, 11211,
 ];
-const SPECIAL: [&str; 7] = ["localhost", "local", "internal", "arpa", "onion", "test", "invalid"];
+const SPECIAL: [&str; 7] = [
+    "localhost",
+    "local",
+    "internal",
+    "arpa",
+    "onion",
+    "test",
+    "invalid",
+];
 
 /// What the proxy saw, in order.
 #[derive(Clone, Debug)]
@@ -91,24 +99,35 @@ async fn serve(mut tcp: TcpStream) {
         }
     }
     let head = String::from_utf8(head).expect("a CONNECT is text");
-    let address = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
+    let address = head
+        .strip_prefix("CONNECT ")
+        .and_then(|rest| rest.split(' ').next());
     let address: SocketAddr = address.expect("a CONNECT").parse().expect("to an address");
     saw(Seen::Connect(address));
-    let answer: &[u8] = if is_up(address) { b"HTTP/1.1 200 OK\r\n\r\n" } else { b"HTTP/1.1 502 Bad Gateway\r\n\r\n" };
+    let answer: &[u8] = if is_up(address) {
+        b"HTTP/1.1 200 OK\r\n\r\n"
+    } else {
+        b"HTTP/1.1 502 Bad Gateway\r\n\r\n"
+    };
     let mut going = tcp.write_all(answer).await.is_ok() && is_up(address);
     let mut said = Vec::new();
     while going {
         if tcp.read_buf(&mut said).await.is_ok_and(|read| read > 0) {
             if said.first() == Some(&0x16) {
                 // A TLS handshake, which ends with its first record.
-                let length = said.get(3..5).map_or(usize::MAX, |length| usize::from(length[0]) << 8 | usize::from(length[1]));
+                let length = said.get(3..5).map_or(usize::MAX, |length| {
+                    usize::from(length[0]) << 8 | usize::from(length[1])
+                });
                 if said.len() - 5.min(said.len()) >= length {
                     saw(Seen::Said(address, said));
                     break;
                 }
             } else if is_whole(&said) {
                 saw(Seen::Said(address, std::mem::take(&mut said)));
-                going = tcp.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_ok();
+                going = tcp
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                    .await
+                    .is_ok();
             }
         } else {
             break;
@@ -124,8 +143,16 @@ fn is_whole(said: &[u8]) -> bool {
     let Ok(httparse::Status::Complete(head)) = request.parse(said) else {
         return false;
     };
-    let length = request.headers.iter().find(|field| field.name == "content-length");
-    let length = length.map_or(0, |field| std::str::from_utf8(field.value).expect("digits").parse().expect("digits"));
+    let length = request
+        .headers
+        .iter()
+        .find(|field| field.name == "content-length");
+    let length = length.map_or(0, |field| {
+        std::str::from_utf8(field.value)
+            .expect("digits")
+            .parse()
+            .expect("digits")
+    });
     said.len() >= head + length
 }
 
@@ -218,21 +245,34 @@ fn read_line(world: &mut World, line: &str) -> Option<()> {
         ["reachable", range] => world.reachable.push(range.parse().ok()?),
         ["nat64", prefix, mode] => {
             let prefix: Ipv6Net = prefix.parse().ok()?;
-            let mode = if *mode == "unwrap" { Nat64::Unwrap } else { Nat64::Deny };
+            let mode = if *mode == "unwrap" {
+                Nat64::Unwrap
+            } else {
+                Nat64::Deny
+            };
             world.nat64.push((prefix.trunc(), mode));
         }
         ["own", listener] => world.own.push(listener.parse().ok()?),
         ["send", method, url, body @ ..] if world.sends.len() < 6 => world.sends.push(Send {
             method: (*method).to_owned(),
             url: (*url).to_owned(),
-            body: body.first().and_then(|body| body.parse().ok()).map_or(0, |body: usize| body.min(5_000)),
+            body: body
+                .first()
+                .and_then(|body| body.parse().ok())
+                .map_or(0, |body: usize| body.min(5_000)),
         }),
         ["block", what @ ..] => world.blocks.push(block(what)?),
         ["further", "block", what @ ..] => world.further = Some(Further::Block(block(what)?)),
         ["further", "ceiling", rule @ ..] => world.further = Some(Further::Ceiling(written(rule)?)),
-        ["further", "prohibit", range] => world.further = Some(Further::Prohibit(range.parse().ok()?)),
-        ["further", "without", which] => world.further = Some(Further::Without(which.parse().ok()?)),
-        ["further", "answer", address] => world.further = Some(Further::Answer(address.parse().ok()?)),
+        ["further", "prohibit", range] => {
+            world.further = Some(Further::Prohibit(range.parse().ok()?))
+        }
+        ["further", "without", which] => {
+            world.further = Some(Further::Without(which.parse().ok()?))
+        }
+        ["further", "answer", address] => {
+            world.further = Some(Further::Answer(address.parse().ok()?))
+        }
         _ => {}
     }
     Some(())
@@ -265,14 +305,25 @@ fn build(world: &World, further: Option<&Further>) -> Option<Built> {
         })
         .look_up(move |_| {
             let nth = asked.fetch_add(1, Ordering::Relaxed);
-            let answer = answers.get(nth % answers.len().max(1)).cloned().unwrap_or_default();
-            given.lock().expect("nobody panics with it").push(answer.clone());
+            let answer = answers
+                .get(nth % answers.len().max(1))
+                .cloned()
+                .unwrap_or_default();
+            given
+                .lock()
+                .expect("nobody panics with it")
+                .push(answer.clone());
             async { Ok(answer) }
         });
     for origin in &world.plain {
         builder = builder.dangerous_plain_http(origin.clone());
     }
-    let of_ceiling = world.ceiling.as_ref().map(|rules| rules.iter().map(|written| written.rule.clone()).collect::<Vec<_>>());
+    let of_ceiling = world.ceiling.as_ref().map(|rules| {
+        rules
+            .iter()
+            .map(|written| written.rule.clone())
+            .collect::<Vec<_>>()
+    });
     // A ceiling of one rule lies below none at all; below another only what is in both would.
     let of_ceiling = match further {
         Some(Further::Ceiling(written)) if of_ceiling.is_none() => Some(vec![written.rule.clone()]),
@@ -297,7 +348,11 @@ fn build(world: &World, further: Option<&Further>) -> Option<Built> {
     for own in &world.own {
         builder = builder.own(*own);
     }
-    let mut rules: Vec<Rule> = world.rules.iter().map(|written| written.rule.clone()).collect();
+    let mut rules: Vec<Rule> = world
+        .rules
+        .iter()
+        .map(|written| written.rule.clone())
+        .collect();
     if let Some(Further::Without(which)) = further
         && *which < rules.len()
     {
@@ -372,7 +427,11 @@ fn parts(written: &str) -> Option<Parts> {
     // `url` would have taken dot segments out.
     let path = written.split_once("://")?.1;
     let path = path.find(['/', '?']).map_or("/", |at| &path[at..]);
-    let path = path.split('?').next().filter(|path| !path.is_empty()).unwrap_or("/");
+    let path = path
+        .split('?')
+        .next()
+        .filter(|path| !path.is_empty())
+        .unwrap_or("/");
     Some(Parts {
         scheme: url.scheme().to_owned(),
         host: host.strip_suffix('.').unwrap_or(host).to_owned(),
@@ -419,17 +478,22 @@ fn grants(written: &Written, method: &str, asked: &Parts) -> bool {
         None => (authority, if scheme == "https" { 443 } else { 80 }),
     };
     let same_host = match host.strip_prefix("*.") {
-        Some(below) => asked.host.strip_suffix(below).and_then(|first| first.strip_suffix('.')).is_some_and(|label| !label.is_empty() && !label.contains('.')),
+        Some(below) => asked
+            .host
+            .strip_suffix(below)
+            .and_then(|first| first.strip_suffix('.'))
+            .is_some_and(|label| !label.is_empty() && !label.contains('.')),
         None => host == asked.host,
     };
     let method = written.methods.iter().any(|granted| granted == method);
     let Some(segments) = &asked.segments else {
         return false;
     };
-    let path = written.paths.is_empty() || written.paths.iter().any(|path| {
-        let wanted: Vec<&str> = path.split('/').skip(1).collect();
-        covers(&wanted, segments)
-    });
+    let path = written.paths.is_empty()
+        || written.paths.iter().any(|path| {
+            let wanted: Vec<&str> = path.split('/').skip(1).collect();
+            covers(&wanted, segments)
+        });
     same_host && scheme == asked.scheme && port == asked.port && method && path
 }
 
@@ -438,7 +502,9 @@ fn covers(wanted: &[&str], asked: &[Vec<u8>]) -> bool {
         ([], []) => true,
         (["**"], [_, ..]) => true,
         (["*", wanted @ ..], [first, asked @ ..]) => !first.is_empty() && covers(wanted, asked),
-        ([literal, wanted @ ..], [first, asked @ ..]) => literal.as_bytes() == first && covers(wanted, asked),
+        ([literal, wanted @ ..], [first, asked @ ..]) => {
+            literal.as_bytes() == first && covers(wanted, asked)
+        }
         _ => false,
     }
 }
@@ -452,15 +518,19 @@ fn is_granted(world: &World, send: &Send) -> bool {
     let plain = world.plain.iter().any(|origin| {
         (origin.scheme(), origin.host(), origin.port()) == (&asked.scheme, &asked.host, asked.port)
     });
-    let below = plain || match &world.ceiling {
-        Some(ceiling) => by(ceiling),
-        None => asked.scheme == "https",
-    };
+    let below = plain
+        || match &world.ceiling {
+            Some(ceiling) => by(ceiling),
+            None => asked.scheme == "https",
+        };
     let last = asked.host.rsplit('.').next().unwrap_or_default();
     let blocked = world.blocks.iter().any(|block| match block {
         Block::All => true,
         Block::Tenant(name) => name == TENANT,
-        Block::Origin(origin) => (origin.scheme(), origin.host(), origin.port()) == (&asked.scheme, &asked.host, asked.port),
+        Block::Origin(origin) => {
+            (origin.scheme(), origin.host(), origin.port())
+                == (&asked.scheme, &asked.host, asked.port)
+        }
     });
     by(&world.rules)
         && below
@@ -476,7 +546,10 @@ fn is_granted(world: &World, send: &Send) -> bool {
 fn may_be_reached(world: &World, address: SocketAddr) -> bool {
     let ip = address.ip();
     let opened = world.reachable.iter().any(|range| range.contains(&ip));
-    let own = world.own.iter().any(|own| own.port() == address.port() && own.ip().to_canonical() == ip.to_canonical());
+    let own = world
+        .own
+        .iter()
+        .any(|own| own.port() == address.port() && own.ip().to_canonical() == ip.to_canonical());
     if own || world.prohibited.iter().any(|range| range.contains(&ip)) {
         return false;
     }
@@ -502,7 +575,8 @@ fn may_be_reached(world: &World, address: SocketAddr) -> bool {
         _ if iana::is_isatap(ip) => Some(low),
         _ => None,
     });
-    (opened || outer) && inner.is_none_or(|inner| may_be_reached(world, (inner, address.port()).into()))
+    (opened || outer)
+        && inner.is_none_or(|inner| may_be_reached(world, (inner, address.port()).into()))
 }
 
 /// RFC 6052, 2.2: the figure there, row by row.
@@ -511,27 +585,52 @@ fn translated(v6: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
     if length != 96 && o[8] != 0 {
         return None;
     }
-    Some(match length {
-        32 => [o[4], o[5], o[6], o[7]],
-        40 => [o[5], o[6], o[7], o[9]],
-        48 => [o[6], o[7], o[9], o[10]],
-        56 => [o[7], o[9], o[10], o[11]],
-        64 => [o[9], o[10], o[11], o[12]],
-        _ => [o[12], o[13], o[14], o[15]],
-    }.into())
+    Some(
+        match length {
+            32 => [o[4], o[5], o[6], o[7]],
+            40 => [o[5], o[6], o[7], o[9]],
+            48 => [o[6], o[7], o[9], o[10]],
+            56 => [o[7], o[9], o[10], o[11]],
+            64 => [o[9], o[10], o[11], o[12]],
+            _ => [o[12], o[13], o[14], o[15]],
+        }
+        .into(),
+    )
 }
 
-fn judge(world: &World, send: &Send, seen: &[Seen], lookups: &[Vec<IpAddr>], exchange: &Exchange, result: &Result<Response, Error>) {
-    let said = format!("{} {}: {exchange:?} {result:?} {seen:?} {lookups:?}", send.method, send.url);
+fn judge(
+    world: &World,
+    send: &Send,
+    seen: &[Seen],
+    lookups: &[Vec<IpAddr>],
+    exchange: &Exchange,
+    result: &Result<Response, Error>,
+) {
+    let said = format!(
+        "{} {}: {exchange:?} {result:?} {seen:?} {lookups:?}",
+        send.method, send.url
+    );
     let denied = exchange.decision.verdict == Verdict::Denied;
     assert!(lookups.len() <= 1, "looked up more than once: {said}");
     assert_eq!(result.as_ref().err(), exchange.error.as_ref(), "{said}");
-    assert!(!exchange.abandoned && exchange.timings.total.is_some(), "{said}");
+    assert!(
+        !exchange.abandoned && exchange.timings.total.is_some(),
+        "{said}"
+    );
     if denied {
-        assert!(seen.is_empty() && result.is_err(), "denied, and yet: {said}");
+        assert!(
+            seen.is_empty() && result.is_err(),
+            "denied, and yet: {said}"
+        );
     }
     if result.is_ok() {
-        assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Said(..))).count(), 1, "{said}");
+        assert_eq!(
+            seen.iter()
+                .filter(|seen| matches!(seen, Seen::Said(..)))
+                .count(),
+            1,
+            "{said}"
+        );
     }
     let Some(asked) = parts(&send.url) else {
         assert!(seen.is_empty() && lookups.is_empty(), "{said}");
@@ -546,18 +645,34 @@ fn judge(world: &World, send: &Send, seen: &[Seen], lookups: &[Vec<IpAddr>], exc
     let all_fine = vetted.iter().all(|address| may_be_reached(world, *address));
     for seen in seen {
         let (Seen::Connect(address) | Seen::Said(address, _)) = seen;
-        assert!(vetted.contains(address), "{address} is not of the answer: {said}");
+        assert!(
+            vetted.contains(address),
+            "{address} is not of the answer: {said}"
+        );
         assert!(all_fine, "an address that may not be reached: {said}");
-        let port = if asked.port == if asked.scheme == "https" { 443 } else { 80 } { String::new() } else { format!(":{}", asked.port) };
+        let port = if asked.port == if asked.scheme == "https" { 443 } else { 80 } {
+            String::new()
+        } else {
+            format!(":{}", asked.port)
+        };
         let host = format!("{}{port}", asked.host);
-        assert_eq!(exchange.origin.as_deref(), Some(&*format!("{}://{host}", asked.scheme)), "{said}");
+        assert_eq!(
+            exchange.origin.as_deref(),
+            Some(&*format!("{}://{host}", asked.scheme)),
+            "{said}"
+        );
         let Seen::Said(_, bytes) = seen else {
             continue;
         };
         if asked.scheme == "https" {
             // The name stands plainly in the hello.
             assert_eq!(bytes[0], 0x16, "{said}");
-            assert!(bytes.windows(asked.host.len()).any(|window| window == asked.host.as_bytes()), "{said}");
+            assert!(
+                bytes
+                    .windows(asked.host.len())
+                    .any(|window| window == asked.host.as_bytes()),
+                "{said}"
+            );
             continue;
         }
         let mut fields = [httparse::EMPTY_HEADER; 100];
@@ -566,7 +681,12 @@ fn judge(world: &World, send: &Send, seen: &[Seen], lookups: &[Vec<IpAddr>], exc
             panic!("half a request: {said}");
         };
         assert_eq!(request.method, Some(&*send.method), "{said}");
-        let hosts: Vec<&[u8]> = request.headers.iter().filter(|field| field.name == "host").map(|field| field.value).collect();
+        let hosts: Vec<&[u8]> = request
+            .headers
+            .iter()
+            .filter(|field| field.name == "host")
+            .map(|field| field.value)
+            .collect();
         assert_eq!(hosts, [host.as_bytes()], "{said}");
         assert_eq!(bytes.len() - head, send.body, "{said}");
     }
@@ -581,7 +701,10 @@ fn judge(world: &World, send: &Send, seen: &[Seen], lookups: &[Vec<IpAddr>], exc
             assert_eq!(result.is_ok(), reached, "{said}");
         }
     }
-    assert!(!granted || !lookups.is_empty(), "granted, and not even looked up: {said}");
+    assert!(
+        !granted || !lookups.is_empty(),
+        "granted, and not even looked up: {said}"
+    );
 }
 
 /// All requests, one after another, within one run. Says which were let through, and which a budget stopped.
@@ -600,9 +723,15 @@ async fn in_order(world: &World, built: &Built, further: bool) -> Vec<(bool, Rea
         }
         counted += u32::from(!seen.is_empty());
         up += exchange.bytes_up;
-        verdicts.push((exchange.decision.verdict == Verdict::Allowed, exchange.decision.reason));
+        verdicts.push((
+            exchange.decision.verdict == Verdict::Allowed,
+            exchange.decision.reason,
+        ));
     }
-    assert!(counted <= REQUESTS && up <= BYTES_UP, "{counted} requests of {up} bytes");
+    assert!(
+        counted <= REQUESTS && up <= BYTES_UP,
+        "{counted} requests of {up} bytes"
+    );
     assert!(trip.abandoned().is_empty());
     verdicts
 }
@@ -630,8 +759,15 @@ async fn at_once(world: &World, built: &Built) {
         records += 1;
     }
     let abandoned = trip.abandoned();
-    assert!(abandoned.iter().all(|exchange| exchange.abandoned), "{abandoned:?}");
-    assert_eq!(records + abandoned.len(), world.sends.len(), "{abandoned:?}");
+    assert!(
+        abandoned.iter().all(|exchange| exchange.abandoned),
+        "{abandoned:?}"
+    );
+    assert_eq!(
+        records + abandoned.len(),
+        world.sends.len(),
+        "{abandoned:?}"
+    );
     assert!(trip.abandoned().is_empty(), "a record is given twice");
 
     // Nothing is under way, so nothing can be in the way.
@@ -639,7 +775,10 @@ async fn at_once(world: &World, built: &Built) {
         for trip in [trip, built.trip()] {
             let (exchange, result) = trip.send(request(send)).await;
             if let Err(Error::BudgetExceeded(budget)) = &result {
-                let freed = matches!(budget, Budget::Requests | Budget::BytesUp | Budget::BytesDown);
+                let freed = matches!(
+                    budget,
+                    Budget::Requests | Budget::BytesUp | Budget::BytesDown
+                );
                 assert!(freed, "{budget} are still taken: {exchange:?}");
             }
         }
@@ -662,7 +801,12 @@ fuzz_target!(|text: &str| {
             let after = in_order(&world, &built, true).await;
             for ((before, after), send) in before.iter().zip(after).zip(&world.sends) {
                 let allowed = before.0 || before.1 == Reason::Budget;
-                assert!(!after.0 || allowed, "{} {}: {before:?}, and {after:?} when more is denied", send.method, send.url);
+                assert!(
+                    !after.0 || allowed,
+                    "{} {}: {before:?}, and {after:?} when more is denied",
+                    send.method,
+                    send.url
+                );
             }
         }
         at_once(&world, &built).await;

@@ -30,32 +30,57 @@ impl Limits {
 
 fn is_secret_name(name: &str) -> bool {
     let fine = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 128 && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(fine)
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(fine)
 }
 
 /// The strings of an array.
 fn strings<'a>(rule: &'a toml::Table, key: &str) -> Vec<&'a str> {
-    let array = rule.get(key).map(|array| array.as_array().expect("an array"));
-    array.into_iter().flatten().map(|one| one.as_str().expect("a string")).collect()
+    let array = rule
+        .get(key)
+        .map(|array| array.as_array().expect("an array"));
+    array
+        .into_iter()
+        .flatten()
+        .map(|one| one.as_str().expect("a string"))
+        .collect()
 }
 
 /// Nothing in a table but what is known.
 fn only(table: &toml::Table, known: &[&str]) {
     for key in table.keys() {
-        assert!(known.contains(&key.as_str()), "the key `{key}` was passed over");
+        assert!(
+            known.contains(&key.as_str()),
+            "the key `{key}` was passed over"
+        );
     }
 }
 
 /// Reads the text again without the product's types, and compares.
 fn compare(manifest: &Manifest, text: &str) {
     let table: toml::Table = text.parse().expect("it is TOML");
-    only(&table, &["name", "trigger", "description", "egress", "secrets", "limits"]);
+    only(
+        &table,
+        &[
+            "name",
+            "trigger",
+            "description",
+            "egress",
+            "secrets",
+            "limits",
+        ],
+    );
     assert_eq!(table["trigger"].as_str(), Some(manifest::TRIGGER));
     assert_eq!(table["name"].as_str(), Some(manifest.name.as_str()));
-    let description = table.get("description").map(|description| description.as_str().expect("a string"));
+    let description = table
+        .get("description")
+        .map(|description| description.as_str().expect("a string"));
     assert_eq!(description, manifest.description.as_deref());
 
-    let rules = table.get("egress").map(|rules| rules.as_array().expect("an array"));
+    let rules = table
+        .get("egress")
+        .map(|rules| rules.as_array().expect("an array"));
     let rules: Vec<Rule> = rules
         .into_iter()
         .flatten()
@@ -68,27 +93,52 @@ fn compare(manifest: &Manifest, text: &str) {
         .collect();
     assert_eq!(rules, manifest.egress);
 
-    let secrets = table.get("secrets").map(|secrets| secrets.as_table().expect("a table"));
+    let secrets = table
+        .get("secrets")
+        .map(|secrets| secrets.as_table().expect("a table"));
     let mut count = 0;
     for (name, secret) in secrets.into_iter().flatten() {
         let secret = secret.as_table().expect("a table");
         only(secret, &["description", "example", "optional"]);
         let read = &manifest.secrets[name];
-        assert_eq!(secret.get("description").map(|text| text.as_str().expect("a string")), read.description.as_deref());
-        assert_eq!(secret.get("example").map(|text| text.as_str().expect("a string")), read.example.as_deref());
-        assert_eq!(secret.get("optional").is_some_and(|optional| optional.as_bool() == Some(true)), read.optional);
+        assert_eq!(
+            secret
+                .get("description")
+                .map(|text| text.as_str().expect("a string")),
+            read.description.as_deref()
+        );
+        assert_eq!(
+            secret
+                .get("example")
+                .map(|text| text.as_str().expect("a string")),
+            read.example.as_deref()
+        );
+        assert_eq!(
+            secret
+                .get("optional")
+                .is_some_and(|optional| optional.as_bool() == Some(true)),
+            read.optional
+        );
         count += 1;
     }
     assert_eq!(count, manifest.secrets.len());
 
-    let limits = table.get("limits").map(|limits| limits.as_table().expect("a table"));
+    let limits = table
+        .get("limits")
+        .map(|limits| limits.as_table().expect("a table"));
     let number = |key: &str| limits.and_then(|limits| limits.get(key)?.as_integer());
     if let Some(limits) = limits {
         only(limits, &["deadline_ms", "memory_mib"]);
     }
-    let deadline = number("deadline_ms").map_or(Duration::ZERO, |ms| Duration::from_millis(ms.unsigned_abs()));
-    let memory = number("memory_mib").map_or(0, |mib| usize::try_from(mib).expect("it is small") << 20);
-    assert_eq!((deadline, memory), (manifest.limits.deadline, manifest.limits.memory));
+    let deadline = number("deadline_ms").map_or(Duration::ZERO, |ms| {
+        Duration::from_millis(ms.unsigned_abs())
+    });
+    let memory =
+        number("memory_mib").map_or(0, |mib| usize::try_from(mib).expect("it is small") << 20);
+    assert_eq!(
+        (deadline, memory),
+        (manifest.limits.deadline, manifest.limits.memory)
+    );
 }
 
 fuzz_target!(|text: &str| {
@@ -106,12 +156,26 @@ fuzz_target!(|text: &str| {
     compare(&manifest, text);
 
     let fine = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    assert!((1..=128).contains(&manifest.name.len()) && manifest.name.chars().all(fine), "{}", manifest.name);
-    assert!(manifest.secrets.len() <= 30 && manifest.secrets.keys().all(|name| is_secret_name(name)));
+    assert!(
+        (1..=128).contains(&manifest.name.len()) && manifest.name.chars().all(fine),
+        "{}",
+        manifest.name
+    );
+    assert!(
+        manifest.secrets.len() <= 30 && manifest.secrets.keys().all(|name| is_secret_name(name))
+    );
     assert!(manifest.egress.len() <= 20);
-    assert!(manifest.egress.iter().all(|rule| rule.origin().starts_with("http")));
+    assert!(
+        manifest
+            .egress
+            .iter()
+            .all(|rule| rule.origin().starts_with("http"))
+    );
     let Limits { deadline, memory } = manifest.limits;
-    assert!(deadline.is_zero() || (Duration::from_millis(100)..=Limits::LONGEST_DEADLINE).contains(&deadline));
+    assert!(
+        deadline.is_zero()
+            || (Duration::from_millis(100)..=Limits::LONGEST_DEADLINE).contains(&deadline)
+    );
     assert!(memory == 0 || (1 << 20..=64 << 20).contains(&memory));
     assert_eq!(manifest.policy().rules(), manifest.egress);
 

@@ -2,8 +2,11 @@
 //! what it takes from there is the type `Secrets`, which stands below.
 //!
 //! Input, between NULs: the code, the telephone number, the secrets' values, and last the text. In the text, the byte 1 stands
-//! for the code, 2 for the number, 3 and following for the secrets.
+//! for the code, 2 for the number, 3 and following for the secrets; U+0080 and following say how the value behind them is
+//! encoded.
 #![no_main]
+
+use std::collections::{BTreeSet, HashSet};
 
 use libfuzzer_sys::fuzz_target;
 use phonebox_contract::Event;
@@ -13,50 +16,129 @@ mod redact;
 
 use redact::Redactor;
 
+/// What stands for the code.
+const CODE: &str = "[code]";
+
 /// What the redactor knows of `phonebox_runtime::Secrets`.
 pub(crate) struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
-/// A value that must not be seen, and what is to stand in its place.
-struct Masked<'a> {
-    value: &'a str,
+/// What must not be seen, a value or what an encoding makes of it, and what is to stand in its place.
+struct Masked {
+    value: String,
     mask: String,
 }
 
-/// At every position the longest of the values that begin there is replaced.
-fn masked(text: &str, values: &[Masked<'_>]) -> String {
+const STANDARD: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Every byte in hexadecimal.
+fn hex(value: &str, prefix: &str, digits: &str) -> String {
+    let digits: Vec<char> = digits.chars().collect();
+    let digit = |byte: u8| digits[usize::from(byte)];
+    value
+        .bytes()
+        .map(|byte| format!("{prefix}{}{}", digit(byte >> 4), digit(byte & 15)))
+        .collect()
+}
+
+/// Base64, bit by bit, without what a part of a character would fill up.
+fn base64(bytes: &[u8], alphabet: &str) -> String {
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
+        .collect();
+    let character = |six: &[u8; 6]| {
+        alphabet.as_bytes()[six.iter().fold(0, |sum, bit| sum << 1 | usize::from(*bit))]
+    };
+    bits.as_chunks::<6>()
+        .0
+        .iter()
+        .map(|six| char::from(character(six)))
+        .collect()
+}
+
+/// All that the specification calls an encoding of a value; of Base64, what does not depend on what is around the value.
+fn encodings(value: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
+        all.extend(["", "%"].map(|prefix| hex(value, prefix, digits)));
+    }
+    for alphabet in [STANDARD, URL_SAFE] {
+        for (before, dependent) in [("", 0), ("?", 2), ("??", 3)] {
+            let whole = base64(format!("{before}{value}").as_bytes(), alphabet);
+            all.extend(whole.get(dependent..).map(str::to_owned));
+        }
+    }
+    all
+}
+
+/// A value as others write it, in the way that `how` says.
+fn encoded(value: &str, how: usize) -> String {
+    match how {
+        0..4 => encodings(value)[how].clone(),
+        _ => {
+            let around = how - 4;
+            let (before, behind) = (&"user:"[..around % 3], &"@ok"[..around / 3 % 3]);
+            let alphabet = if around / 9 % 2 == 0 {
+                STANDARD
+            } else {
+                URL_SAFE
+            };
+            base64(format!("{before}{value}{behind}").as_bytes(), alphabet)
+        }
+    }
+}
+
+/// At every position the longest of the values that begin there is replaced; but for a code where it may stand.
+fn masked(text: &str, values: &[Masked], code_may_stand: impl Fn(&str, &str) -> bool) -> String {
     let mut masked = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let here = values.iter().filter(|masked| rest.starts_with(masked.value));
-        match here.max_by_key(|masked| masked.value.len()) {
-            Some(longest) => {
-                masked.push_str(&longest.mask);
-                rest = &rest[longest.value.len()..];
+    let mut at = 0;
+    while let Some(first) = text[at..].chars().next() {
+        let here = values
+            .iter()
+            .filter(|masked| text[at..].starts_with(&masked.value));
+        let end = match here.max_by_key(|masked| masked.value.len()) {
+            Some(Masked { value, mask }) => {
+                let end = at + value.len();
+                let stands = mask == CODE && code_may_stand(&text[..at], &text[end..]);
+                masked.push_str(if stands { value } else { mask });
+                end
             }
             None => {
                 masked.push(first);
-                rest = &rest[first.len_utf8()..];
+                at + first.len_utf8()
             }
-        }
+        };
+        at = end;
     }
     masked
 }
 
 /// What stands between the masks holds none of these values.
-fn holds_none<'a>(text: &str, values: &[Masked<'_>], secret: impl Iterator<Item = &'a Masked<'a>>) {
+fn holds_none<'a>(text: &str, values: &[Masked], hidden: impl Iterator<Item = &'a Masked>) {
+    let masks: BTreeSet<&str> = values.iter().map(|masked| masked.mask.as_str()).collect();
     let mut pieces = vec![text];
-    for masked in values {
-        pieces = pieces.into_iter().flat_map(|piece| piece.split(masked.mask.as_str())).collect();
+    for mask in masks {
+        pieces = pieces
+            .into_iter()
+            .flat_map(|piece| piece.split(mask))
+            .collect();
     }
-    for masked in secret {
+    for masked in hidden {
         for piece in &pieces {
-            assert!(!piece.contains(masked.value), "{:?} is still there: {text:?}", masked.value);
+            assert!(
+                !piece.contains(&masked.value),
+                "{:?} is still there: {text:?}",
+                masked.value
+            );
         }
     }
 }
@@ -67,7 +149,10 @@ fuzz_target!(|input: &str| {
         return;
     };
     let mut fields = fields.into_iter();
-    let (code, number) = (fields.next().unwrap_or("492016"), fields.next().unwrap_or("+14155550100"));
+    let (code, number) = (
+        fields.next().unwrap_or("492016"),
+        fields.next().unwrap_or("+14155550100"),
+    );
     let Ok(number) = number.parse::<phonebox_contract::PhoneNumber>() else {
         return;
     };
@@ -83,57 +168,84 @@ fuzz_target!(|input: &str| {
         .map(|(index, value)| (format!("S{index}"), value.to_owned()))
         .collect();
 
-    // As the redactor lists them; of two that are the same, the first.
+    // As the redactor lists them: first what is plain, and of two that are the same, the first.
     let (e164, digits) = (number.as_e164(), number.as_e164().trim_start_matches('+'));
-    let encoded = format!("%2B{digits}");
-    let mut values: Vec<Masked<'_>> = Vec::new();
-    let spellings = [e164, digits, &encoded].map(|value| (value, "[number]".to_owned()));
-    let named = secrets.iter().map(|(name, value)| (value.as_str(), format!("[secret:{name}]")));
-    for (value, mask) in spellings.into_iter().chain([(code, "[code]".to_owned())]).chain(named) {
-        if value.len() >= 3 && values.iter().all(|known| known.value != value) {
+    let mut plain = [e164, digits, &format!("%2B{digits}")]
+        .map(|number| (number.to_owned(), "[number]".to_owned()))
+        .to_vec();
+    plain.push((code.to_owned(), CODE.to_owned()));
+    plain.extend(
+        secrets
+            .iter()
+            .map(|(name, value)| (value.clone(), format!("[secret:{name}]"))),
+    );
+    plain.retain(|(value, _)| value.len() >= 3);
+    let long = plain.iter().filter(|(value, _)| value.len() >= 6);
+    let encodings: Vec<_> = long
+        .flat_map(|(value, mask)| {
+            encodings(value)
+                .into_iter()
+                .map(|value| (value, mask.clone()))
+        })
+        .collect();
+    let mut known = HashSet::new();
+    let mut values: Vec<Masked> = Vec::new();
+    for (value, mask) in plain.into_iter().chain(encodings) {
+        if known.insert(value.clone()) {
             values.push(Masked { value, mask });
         }
     }
 
-    let planted: String = text
-        .chars()
-        .map(|c| match c as usize {
-            1 => code.to_owned(),
-            2 => e164.to_owned(),
-            index @ 3..0x20 => secrets.get(index - 3).map_or_else(String::new, |(_, value)| value.clone()),
-            _ => c.to_string(),
-        })
-        .collect();
+    let mut planted = String::new();
+    let mut how = None;
+    for c in text.chars() {
+        let value = match c as usize {
+            1 => code,
+            2 => e164,
+            index @ 3..0x20 => secrets.get(index - 3).map_or("", |(_, value)| value),
+            encoding @ 0x80..0xa0 => {
+                how = Some(encoding - 0x80);
+                continue;
+            }
+            _ => &*c.to_string(),
+        };
+        planted.push_str(
+            &how.take()
+                .map_or_else(|| value.to_owned(), |how| encoded(value, how)),
+        );
+    }
 
     let redactor = Redactor::new(&event, &Secrets(secrets.clone()));
     let redacted = redactor.redact(&planted);
     holds_none(&redacted, &values, values.iter());
     // Nothing else was changed.
-    assert_eq!(redacted, masked(&planted, &values), "{planted:?}");
+    assert_eq!(
+        redacted,
+        masked(&planted, &values, |_, _| false),
+        "{planted:?}"
+    );
 
     // A long text goes another way.
     let before = "\u{e000}".repeat(2_000);
-    if values.iter().all(|masked| !masked.value.contains('\u{e000}')) {
+    if values
+        .iter()
+        .all(|masked| !masked.value.contains('\u{e000}'))
+    {
         let long = redactor.redact(&format!("{before}{planted}"));
         assert_eq!(long, format!("{before}{redacted}"), "{planted:?}");
     }
 
-    // In a provider's id a code may stand, but within more letters and digits only; nothing else may.
+    // In an id without anything else a code may stand, but within more letters and digits only.
     let id = redactor.redact_id(&planted);
-    let is_code = |masked: &&Masked<'_>| masked.mask == "[code]";
-    holds_none(&id, &values, values.iter().filter(|masked| !is_code(masked)));
-    let others = values.iter().any(|masked| !is_code(&masked) && planted.contains(masked.value));
-    if !others && let Some(code) = values.iter().find(is_code) {
-        let mut wanted = String::new();
-        let mut end = 0;
-        for (at, _) in planted.match_indices(code.value) {
-            wanted.push_str(&planted[end..at]);
-            end = at + code.value.len();
-            let neighbours = [planted[..at].chars().next_back(), planted[end..].chars().next()];
-            let inside = neighbours.into_iter().flatten().any(char::is_alphanumeric);
-            wanted.push_str(if inside { code.value } else { &code.mask });
-        }
-        wanted.push_str(&planted[end..]);
-        assert_eq!(id, wanted, "{planted:?}");
-    }
+    let inside = |before: &str, behind: &str| {
+        let neighbours = [before.chars().next_back(), behind.chars().next()];
+        neighbours.into_iter().flatten().any(char::is_alphanumeric)
+    };
+    let mut others = values.iter().filter(|masked| masked.mask != CODE);
+    let wanted = if others.any(|masked| planted.contains(&masked.value)) {
+        redacted
+    } else {
+        masked(&planted, &values, inside)
+    };
+    assert_eq!(id, wanted, "{planted:?}");
 });

@@ -59,7 +59,10 @@ fn read(data: &[u8]) -> Option<Asked<'_>> {
             let (name, value) = cut(line, b": ");
             Some((std::str::from_utf8(name).ok()?.to_owned(), value.to_vec()))
         };
-        headers.split(|byte| *byte == b'\n').map(header).collect::<Option<_>>()?
+        headers
+            .split(|byte| *byte == b'\n')
+            .map(header)
+            .collect::<Option<_>>()?
     };
     Some(Asked {
         method,
@@ -77,12 +80,18 @@ fn is_token(name: &str) -> bool {
 fn is_host_owned(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     HOST_OWNED.contains(&name.as_str())
-        || HOST_OWNED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || HOST_OWNED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether the specification (E8, E11, E12) lets all of it through.
 fn may_be_sent(asked: &Asked<'_>) -> bool {
-    let total: usize = asked.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let total: usize = asked
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     METHODS.contains(&asked.method)
         && read_target(asked.url).is_some()
         && asked.headers.len() <= 64
@@ -113,27 +122,60 @@ fuzz_target!(|data: &[u8]| {
     let (head, behind) = cut(written, b"\r\n\r\n");
     for line in head.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        assert!(line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')), "{}", shown());
-        assert!(!line.starts_with(b" ") && !line.starts_with(b"\t") && !line.is_empty(), "{}", shown());
+        assert!(
+            line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')),
+            "{}",
+            shown()
+        );
+        assert!(
+            !line.starts_with(b" ") && !line.starts_with(b"\t") && !line.is_empty(),
+            "{}",
+            shown()
+        );
     }
     let ends = head.iter().filter(|byte| **byte == b'\n').count();
-    assert_eq!(ends, head.windows(2).filter(|end| end == b"\r\n").count(), "{}", shown());
+    assert_eq!(
+        ends,
+        head.windows(2).filter(|end| end == b"\r\n").count(),
+        "{}",
+        shown()
+    );
     let mut fields = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut fields);
     let parsed = request.parse(written).expect("httparse reads it");
-    assert_eq!(parsed, httparse::Status::Complete(written.len() - behind.len()), "{}", shown());
-    assert_eq!((request.method, request.version), (Some(asked.method), Some(1)), "{}", shown());
+    assert_eq!(
+        parsed,
+        httparse::Status::Complete(written.len() - behind.len()),
+        "{}",
+        shown()
+    );
+    assert_eq!(
+        (request.method, request.version),
+        (Some(asked.method), Some(1)),
+        "{}",
+        shown()
+    );
 
     // Asked for by its path, at the host that the URL names.
     let url = Url::parse(asked.url).expect("url reads what we read");
     let target = request.path.expect("it has a target");
-    assert!(target.starts_with('/') && !target.contains(['#', ' ', '\\']), "{target}");
+    assert!(
+        target.starts_with('/') && !target.contains(['#', ' ', '\\']),
+        "{target}"
+    );
     let plain = asked.url.to_ascii_lowercase().replace("%2e", ".");
     if !plain.contains("/.") {
-        assert_eq!(target.split('?').next(), url[Position::BeforePath..].split('?').next());
+        assert_eq!(
+            target.split('?').next(),
+            url[Position::BeforePath..].split('?').next()
+        );
     }
     let query = asked.url.split_once('?').map(|(_, query)| query);
-    assert_eq!(target.split_once('?').map(|(_, query)| query), query, "{target}");
+    assert_eq!(
+        target.split_once('?').map(|(_, query)| query),
+        query,
+        "{target}"
+    );
     let host = url.host_str().expect("it has a host");
     let mut authority = host.strip_suffix('.').unwrap_or(host).to_owned();
     if let Some(port) = url.port() {
@@ -158,9 +200,12 @@ fuzz_target!(|data: &[u8]| {
         .filter(|(name, _)| has_length || *name != "content-length")
         .map(|(name, value)| (name.to_owned(), value.into_bytes()))
         .collect();
-    wanted.extend(asked.headers.iter().map(|(name, value)| {
-        (name.to_ascii_lowercase(), value.trim_ascii().to_vec())
-    }));
+    wanted.extend(
+        asked
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim_ascii().to_vec())),
+    );
     // In whatever order the names are; values of one name stay in theirs.
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     wanted.sort_by(|(one, _), (other, _)| one.cmp(other));

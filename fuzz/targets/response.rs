@@ -7,8 +7,8 @@
 use std::str;
 
 use libfuzzer_sys::fuzz_target;
-use phonebox_egress::{Error, Response};
 use phonebox_egress::fuzzing::read_response;
+use phonebox_egress::{Error, Response};
 use phonebox_fuzz::expand;
 
 /// Security specification, E21.
@@ -64,7 +64,10 @@ fn read(mut answer: &[u8]) -> Option<Reading<'_>> {
             let fields = fields.iter().filter(|(name, _)| name == wanted);
             fields.map(|(_, value)| *value).collect()
         };
-        if all("content-encoding").iter().any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        if all("content-encoding")
+            .iter()
+            .any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+        {
             return None;
         }
         let body = match (&all("content-length")[..], &all("transfer-encoding")[..]) {
@@ -72,10 +75,20 @@ fn read(mut answer: &[u8]) -> Option<Reading<'_>> {
             _ if matches!(status, 204 | 304) => Vec::new(),
             ([], []) => answer.to_vec(),
             ([length], []) => {
-                let length: usize = str::from_utf8(length).ok()?.parse().ok()?;
+                // `parse` would take a plus sign, too.
+                let digits = length.iter().all(u8::is_ascii_digit);
+                let length: usize = str::from_utf8(length)
+                    .ok()
+                    .filter(|_| digits)?
+                    .parse()
+                    .ok()?;
                 answer.get(..length)?.to_vec()
             }
-            ([], [coding]) if response.version == Some(1) && coding.eq_ignore_ascii_case(b"chunked") => chunks(answer)?,
+            ([], [coding])
+                if response.version == Some(1) && coding.eq_ignore_ascii_case(b"chunked") =>
+            {
+                chunks(answer)?
+            }
             _ => return None,
         };
         return Some(Reading {
@@ -109,9 +122,17 @@ fn chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
 
 /// What holds of every response that the guest gets.
 fn is_for_a_guest(response: &Response) {
-    assert!((200..=999).contains(&response.status), "{}", response.status);
+    assert!(
+        (200..=999).contains(&response.status),
+        "{}",
+        response.status
+    );
     assert!(response.body.len() <= BODY, "{} bytes", response.body.len());
-    assert!(response.headers.len() <= FIELDS, "{} fields", response.headers.len());
+    assert!(
+        response.headers.len() <= FIELDS,
+        "{} fields",
+        response.headers.len()
+    );
     let size: usize = response.headers.iter().map(|(name, _)| name.len()).sum();
     assert!(size <= HEAD, "{size} bytes of names");
     for (name, value) in &response.headers {
@@ -123,11 +144,17 @@ fn is_for_a_guest(response: &Response) {
 }
 
 fn is_broken(error: &Error) -> bool {
-    matches!(error, Error::ConnectionTerminated | Error::HttpProtocolError)
+    matches!(
+        error,
+        Error::ConnectionTerminated | Error::HttpProtocolError
+    )
 }
 
 fuzz_target!(|data: &[u8]| {
-    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let end = data
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(data.len());
     let (sizes, answer) = data.split_at(end);
     let answer = &expand(answer.get(1..).unwrap_or_default())[..];
     let sizes: Vec<usize> = str::from_utf8(sizes)
@@ -141,7 +168,8 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(response) = &whole {
         is_for_a_guest(response);
         let read = read(answer);
-        let read = read.unwrap_or_else(|| panic!("taken, though a strict reader refuses it: {response:?}"));
+        let read = read
+            .unwrap_or_else(|| panic!("taken, though a strict reader refuses it: {response:?}"));
         assert_eq!(response.status, read.status);
         assert_eq!(response.body, read.body);
         for (name, value) in &response.headers {
@@ -151,7 +179,10 @@ fuzz_target!(|data: &[u8]| {
             assert!(known, "{name}: {:?}", String::from_utf8_lossy(value));
         }
         // Nothing else was lost.
-        let lost = read.fields.iter().filter(|(name, _)| !response.headers.iter().any(|(other, _)| other == name));
+        let lost = read
+            .fields
+            .iter()
+            .filter(|(name, _)| !response.headers.iter().any(|(other, _)| other == name));
         let nominated: Vec<String> = read
             .fields
             .iter()
@@ -162,7 +193,8 @@ fuzz_target!(|data: &[u8]| {
         for (name, _) in lost {
             let about_the_connection = DROPPED.contains(&name.as_str())
                 || nominated.contains(name)
-                || ["keep-alive", "set-cookie2", "te", "trailer", "upgrade"].contains(&name.as_str())
+                || ["keep-alive", "set-cookie2", "te", "trailer", "upgrade"]
+                    .contains(&name.as_str())
                 || name.starts_with("proxy-");
             assert!(about_the_connection, "{name} was lost");
         }
@@ -170,8 +202,13 @@ fuzz_target!(|data: &[u8]| {
         // Close to a limit it depends on the pieces what is too much.
         let size = answer.len() - read.body.len();
         assert!(
-            size > HEAD / 2 || read.fields.len() > FIELDS - 2 || read.body.len() > BODY / 2 || read.status < 200,
-            "{whole:?}, though a strict reader takes {} and {} bytes", read.status, read.body.len()
+            size > HEAD / 2
+                || read.fields.len() > FIELDS - 2
+                || read.body.len() > BODY / 2
+                || read.status < 200,
+            "{whole:?}, though a strict reader takes {} and {} bytes",
+            read.status,
+            read.body.len()
         );
     }
 

@@ -148,13 +148,16 @@ fn taken(bytes: &[u8], checked: &Checked) {
             Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 0 => {
-                let names = section.into_iter().map(|import| import.expect("an import").name.name);
+                let names = section
+                    .into_iter()
+                    .map(|import| import.expect("an import").name.name);
                 imports.extend(names.map(str::to_owned));
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
                     let export = export.expect("an export");
-                    delivers |= export.name.name == "deliver" && export.kind == ComponentExternalKind::Func;
+                    delivers |=
+                        export.name.name == "deliver" && export.kind == ComponentExternalKind::Func;
                 }
             }
             _ => {}
@@ -178,14 +181,20 @@ fn taken(bytes: &[u8], checked: &Checked) {
     match check(&embedded) {
         Ok(again) => {
             assert_eq!(again.manifest.as_deref(), Some(before));
-            assert_eq!((again.imports, again.modules, again.functions), (checked.imports.clone(), checked.modules, checked.functions));
+            assert_eq!(
+                (again.imports, again.modules, again.functions),
+                (checked.imports.clone(), checked.modules, checked.functions)
+            );
         }
         // There was room for the component and not for these few bytes.
         Err(Refusal::Exceeded { .. }) => {}
         Err(refusal) => panic!("with a manifest it is refused: {refusal:?}"),
     }
     let twice = embed_manifest(&embedded, after).expect("it is a component");
-    assert_eq!(twice, embed_manifest(bytes, after).expect("it is a component"));
+    assert_eq!(
+        twice,
+        embed_manifest(bytes, after).expect("it is a component")
+    );
 }
 
 fn judge(bytes: &[u8]) {
@@ -221,12 +230,20 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = match how % 8 {
         0 => [&b"\0asm"[..], rest].concat(),
         1 | 2 => {
-            let config = if rest.len() % 2 == 0 { plain() } else { wasm_smith::Config::default() };
+            let config = if rest.len() % 2 == 0 {
+                plain()
+            } else {
+                wasm_smith::Config::default()
+            };
             let Ok(component) = wasm_smith::Component::new(config, &mut source) else {
                 return;
             };
             let component = component.to_bytes();
-            if how % 8 == 1 { component } else { with(ComponentSectionId::Component, &component) }
+            if how % 8 == 1 {
+                component
+            } else {
+                with(ComponentSectionId::Component, &component)
+            }
         }
         3..6 => {
             let Ok(module) = wasm_smith::Module::new(plain(), &mut source) else {

@@ -15,7 +15,9 @@ fn split(text: &str) -> Option<(&str, &str, Option<u16>)> {
     let (scheme, rest) = text.split_once(':')?;
     let rest = rest.strip_prefix("//")?;
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+    let server = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, server)| server);
     let (host, port) = match server.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
         _ => (server, None),
@@ -25,7 +27,9 @@ fn split(text: &str) -> Option<(&str, &str, Option<u16>)> {
 
 fn has_dot_segment(path: &str) -> bool {
     let plain = path.to_ascii_lowercase().replace("%2e", ".");
-    plain.split('/').any(|segment| matches!(segment, "." | ".."))
+    plain
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
 }
 
 /// Whether every reader there is would take a URL for the same: then ours must not refuse it.
@@ -56,14 +60,21 @@ fuzz_target!(|text: &str| {
         return;
     };
     let (scheme, host, port, wire) = &read;
-    assert!(text.len() <= 4096 && text.bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
+    assert!(
+        text.len() <= 4096 && text.bytes().all(|byte| byte.is_ascii_graphic()),
+        "{text:?}"
+    );
 
     let url = Url::parse(text).expect("url reads it too");
     assert_eq!(url.scheme(), *scheme, "{text}");
     let theirs = url.host_str().expect("url sees a host");
     assert_eq!(theirs.strip_suffix('.').unwrap_or(theirs), host, "{text}");
     assert_eq!(url.port_or_known_default(), Some(*port), "{text}");
-    assert_eq!((url.username(), url.password(), url.fragment()), ("", None, None), "{text}");
+    assert_eq!(
+        (url.username(), url.password(), url.fragment()),
+        ("", None, None),
+        "{text}"
+    );
     assert!(wire.starts_with('/'), "{text}: {wire}");
     if !has_dot_segment(wire.split('?').next().unwrap_or_default()) {
         let path = wire.split('?').next().unwrap_or_default();
@@ -84,18 +95,29 @@ fuzz_target!(|text: &str| {
     let (split_scheme, split_host, split_port) = split(text).expect("RFC 3986 reads it too");
     let split_host = split_host.to_ascii_lowercase();
     assert_eq!(split_scheme.to_ascii_lowercase(), *scheme, "{text}");
-    assert_eq!(split_host.strip_suffix('.').unwrap_or(&split_host), host, "{text}");
+    assert_eq!(
+        split_host.strip_suffix('.').unwrap_or(&split_host),
+        host,
+        "{text}"
+    );
     assert_eq!(split_port.unwrap_or(default), *port, "{text}");
     assert_ne!(*port, 0, "{text}");
 
     // An address in no spelling but its own; a name in letters, digits and hyphens.
     let literal: Option<IpAddr> = match host.strip_prefix('[') {
-        Some(inside) => inside.strip_suffix(']').and_then(|v6| v6.parse::<Ipv6Addr>().ok()).map(Into::into),
+        Some(inside) => inside
+            .strip_suffix(']')
+            .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
+            .map(Into::into),
         None => host.parse::<Ipv4Addr>().ok().map(Into::into),
     };
     match literal {
         Some(IpAddr::V4(v4)) => assert_eq!(v4.to_string(), *host, "{text}"),
-        Some(IpAddr::V6(v6)) => assert_eq!(matches!(url.host(), Some(Host::Ipv6(other)) if other == v6), true, "{text}"),
+        Some(IpAddr::V6(v6)) => assert_eq!(
+            matches!(url.host(), Some(Host::Ipv6(other)) if other == v6),
+            true,
+            "{text}"
+        ),
         None => {
             let last = host.rsplit('.').next().unwrap_or_default();
             let number = last.strip_prefix("0x").map_or_else(
@@ -106,7 +128,8 @@ fuzz_target!(|text: &str| {
             assert!(host.len() <= 253, "{text}");
             for label in host.split('.') {
                 assert!((1..=63).contains(&label.len()), "{text}");
-                let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+                let fine =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
                 assert!(label.bytes().all(fine), "{text}");
                 assert!(!label.starts_with('-') && !label.ends_with('-'), "{text}");
             }
@@ -116,6 +139,10 @@ fuzz_target!(|text: &str| {
     // Reading what was read changes nothing.
     let again = format!("{scheme}://{host}:{port}{wire}");
     if again.len() <= 4096 {
-        assert_eq!(read_target(&again).as_ref(), Some(&read), "{text}, then {again}");
+        assert_eq!(
+            read_target(&again).as_ref(),
+            Some(&read),
+            "{text}, then {again}"
+        );
     }
 });

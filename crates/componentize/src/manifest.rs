@@ -49,8 +49,11 @@ fn manifest_sections(component: &[u8]) -> Result<Vec<Range<u64>>, NotAComponent>
             | Payload::ComponentSection {
                 unchecked_range, ..
             } => {
+                // What lies inside ends before the section that it lies in.
+                if depth == 0 {
+                    end = unchecked_range.end;
+                }
                 depth += 1;
-                end = unchecked_range.end;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             other if depth == 0 => {
@@ -64,4 +67,22 @@ fn manifest_sections(component: &[u8]) -> Result<Vec<Range<u64>>, NotAComponent>
         }
     }
     Ok(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the fuzz target: the section in `$inner` went away together with the old manifest.
+    #[test]
+    fn a_manifest_takes_the_place_of_the_old_one_and_of_nothing_else() {
+        let component = wat::parse_str(
+            r#"(component
+                (component $outer (component $inner (component) (@custom "kept" "data"))))"#,
+        )
+        .unwrap();
+        let once = embed_manifest(&component, "name = \"a\"").unwrap();
+        let twice = embed_manifest(&once, "name = \"b\"").unwrap();
+        assert_eq!(twice, embed_manifest(&component, "name = \"b\"").unwrap());
+    }
 }

@@ -52,7 +52,7 @@ impl Origin {
             problem,
             mend: mend.to_owned(),
         };
-        let Some((_, authority)) = written.split_once("://") else {
+        let Some((scheme, authority)) = written.split_once("://") else {
             return Err(invalid("it has no scheme", "write it as `https://host`"));
         };
         if authority.contains(['/', '?']) {
@@ -96,6 +96,12 @@ impl Origin {
             return Err(invalid(
                 "its port belongs to another protocol",
                 "use the port of an HTTP server, usually none",
+            ));
+        }
+        if scheme != target.origin.scheme() {
+            return Err(invalid(
+                "its scheme is not in lower case",
+                &format!("begin it with `{}://`", target.origin.scheme()),
             ));
         }
         if !authority.starts_with(&*target.origin.host)

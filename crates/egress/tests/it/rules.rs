@@ -62,6 +62,7 @@ fn d24_origins_that_cannot_be_granted() {
         ("https://api.ok.com/v1", "it has a path or a query"),
         ("https://api.ok.com?x", "it has a path or a query"),
         ("https://user@api.ok.com", "it has a user name"),
+        ("Https://api.ok.com", "its scheme is not in lower case"),
         ("https://API.ok.com", "its host is not in canonical form"),
         ("https://api.ok.com.", "its host is not in canonical form"),
         ("https://bücher.example", "its host is not in ASCII"),
