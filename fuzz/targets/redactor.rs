@@ -6,7 +6,8 @@
 //! encoded.
 #![no_main]
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use phonebox_contract::Event;
@@ -14,19 +15,17 @@ use phonebox_contract::Event;
 #[path = "../../crates/runtime/src/redact.rs"]
 mod redact;
 
-use redact::Redactor;
+use redact::{Needle, Redactor};
 
 /// What stands for the code.
 const CODE: &str = "[code]";
 
 /// What the redactor knows of `phonebox_runtime::Secrets`.
-pub(crate) struct Secrets(Vec<(String, String)>);
+pub(crate) struct Secrets(Arc<[Needle]>);
 
 impl Secrets {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+    pub(crate) fn needles(&self) -> &Arc<[Needle]> {
+        &self.0
     }
 }
 
@@ -40,11 +39,10 @@ const STANDARD: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 const URL_SAFE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Every byte in hexadecimal.
-fn hex(value: &str, prefix: &str, digits: &str) -> String {
-    let digits: Vec<char> = digits.chars().collect();
-    let digit = |byte: u8| digits[usize::from(byte)];
-    value
-        .bytes()
+fn hex(bytes: &[u8], prefix: &str, digits: &str) -> String {
+    let digit = |half: u8| char::from(digits.as_bytes()[usize::from(half)]);
+    bytes
+        .iter()
         .map(|byte| format!("{prefix}{}{}", digit(byte >> 4), digit(byte & 15)))
         .collect()
 }
@@ -69,7 +67,7 @@ fn base64(bytes: &[u8], alphabet: &str) -> String {
 fn encodings(value: &str) -> Vec<String> {
     let mut all = Vec::new();
     for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
-        all.extend(["", "%"].map(|prefix| hex(value, prefix, digits)));
+        all.extend(["", "%"].map(|prefix| hex(value.as_bytes(), prefix, digits)));
     }
     for alphabet in [STANDARD, URL_SAFE] {
         for (before, dependent) in [("", 0), ("?", 2), ("??", 3)] {
@@ -97,33 +95,8 @@ fn encoded(value: &str, how: usize) -> String {
     }
 }
 
-/// At every position the longest of the values that begin there is replaced; but for a code where it may stand.
-fn masked(text: &str, values: &[Masked], code_may_stand: impl Fn(&str, &str) -> bool) -> String {
-    let mut masked = String::new();
-    let mut at = 0;
-    while let Some(first) = text[at..].chars().next() {
-        let here = values
-            .iter()
-            .filter(|masked| text[at..].starts_with(&masked.value));
-        let end = match here.max_by_key(|masked| masked.value.len()) {
-            Some(Masked { value, mask }) => {
-                let end = at + value.len();
-                let stands = mask == CODE && code_may_stand(&text[..at], &text[end..]);
-                masked.push_str(if stands { value } else { mask });
-                end
-            }
-            None => {
-                masked.push(first);
-                at + first.len_utf8()
-            }
-        };
-        at = end;
-    }
-    masked
-}
-
 /// What stands between the masks holds none of these values.
-fn holds_none<'a>(text: &str, values: &[Masked], hidden: impl Iterator<Item = &'a Masked>) {
+fn holds_none<'a>(text: &str, values: &'a [Masked], hidden: impl Fn(&&'a Masked) -> bool) {
     let masks: BTreeSet<&str> = values.iter().map(|masked| masked.mask.as_str()).collect();
     let mut pieces = vec![text];
     for mask in masks {
@@ -132,7 +105,7 @@ fn holds_none<'a>(text: &str, values: &[Masked], hidden: impl Iterator<Item = &'
             .flat_map(|piece| piece.split(mask))
             .collect();
     }
-    for masked in hidden {
+    for masked in values.iter().filter(hidden) {
         for piece in &pieces {
             assert!(
                 !piece.contains(&masked.value),
@@ -168,7 +141,6 @@ fuzz_target!(|input: &str| {
         .map(|(index, value)| (format!("S{index}"), value.to_owned()))
         .collect();
 
-    // As the redactor lists them: first what is plain, and of two that are the same, the first.
     let (e164, digits) = (number.as_e164(), number.as_e164().trim_start_matches('+'));
     let mut plain = [e164, digits, &format!("%2B{digits}")]
         .map(|number| (number.to_owned(), "[number]".to_owned()))
@@ -188,13 +160,11 @@ fuzz_target!(|input: &str| {
                 .map(|value| (value, mask.clone()))
         })
         .collect();
-    let mut known = HashSet::new();
-    let mut values: Vec<Masked> = Vec::new();
-    for (value, mask) in plain.into_iter().chain(encodings) {
-        if known.insert(value.clone()) {
-            values.push(Masked { value, mask });
-        }
-    }
+    let values: Vec<Masked> = plain
+        .into_iter()
+        .chain(encodings)
+        .map(|(value, mask)| Masked { value, mask })
+        .collect();
 
     let mut planted = String::new();
     let mut how = None;
@@ -215,15 +185,25 @@ fuzz_target!(|input: &str| {
         );
     }
 
-    let redactor = Redactor::new(&event, &Secrets(secrets.clone()));
-    let redacted = redactor.redact(&planted);
-    holds_none(&redacted, &values, values.iter());
-    // Nothing else was changed.
-    assert_eq!(
-        redacted,
-        masked(&planted, &values, |_, _| false),
-        "{planted:?}"
+    let needles = Needle::of_secrets(
+        secrets
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
     );
+    let redactor = Redactor::new(&event, &Secrets(needles));
+    let (redacted, id) = (redactor.redact(&planted), redactor.redact_id(&planted));
+    holds_none(&redacted, &values, |_| true);
+    // In an id a code may stand, by chance.
+    holds_none(&id, &values, |masked| masked.mask != CODE);
+
+    // A text is changed only where there is something in it, for which the digits of a number may be apart.
+    let numeric = planted.bytes().filter(u8::is_ascii_digit).count();
+    if numeric < 7 && !values.iter().any(|masked| planted.contains(&masked.value)) {
+        let spelled = reserved_spellings(&secrets, code);
+        if !spelled.iter().any(|spelled| planted.contains(spelled)) {
+            assert_eq!((&redacted, &id), (&planted, &planted));
+        }
+    }
 
     // A long text goes another way.
     let before = "\u{e000}".repeat(2_000);
@@ -234,18 +214,24 @@ fuzz_target!(|input: &str| {
         let long = redactor.redact(&format!("{before}{planted}"));
         assert_eq!(long, format!("{before}{redacted}"), "{planted:?}");
     }
-
-    // In an id without anything else a code may stand, but within more letters and digits only.
-    let id = redactor.redact_id(&planted);
-    let inside = |before: &str, behind: &str| {
-        let neighbours = [before.chars().next_back(), behind.chars().next()];
-        neighbours.into_iter().flatten().any(char::is_alphanumeric)
-    };
-    let mut others = values.iter().filter(|masked| masked.mask != CODE);
-    let wanted = if others.any(|masked| planted.contains(&masked.value)) {
-        redacted
-    } else {
-        masked(&planted, &values, inside)
-    };
-    assert_eq!(id, wanted, "{planted:?}");
 });
+
+/// The values with only those bytes percent-encoded that URLs reserve.
+fn reserved_spellings(secrets: &[(String, String)], code: &str) -> Vec<String> {
+    let values = secrets.iter().map(|(_, value)| value.as_str());
+    let spell = |value: &str, digits: &str| -> String {
+        let spell = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            byte => hex(&[byte], "%", digits),
+        };
+        value.bytes().map(spell).collect()
+    };
+    values
+        .chain([code])
+        .flat_map(|value| {
+            ["0123456789abcdef", "0123456789ABCDEF"].map(|digits| spell(value, digits))
+        })
+        .collect()
+}
