@@ -205,6 +205,12 @@ fuzz_target!(|input: &str| {
         }
     }
 
+    // Divided over lines, nothing more is seen.
+    let (first, second) = planted.split_at(planted.floor_char_boundary(planted.len() / 2));
+    let (mut first, mut second) = (first.to_owned(), second.to_owned());
+    redactor.redact_across(&mut [&mut first, &mut second]);
+    assert_eq!(format!("{first}{second}"), redacted);
+
     // A long text goes another way.
     let before = "\u{e000}".repeat(2_000);
     if values

@@ -75,7 +75,9 @@ const SECTIONS: [ComponentSectionId; 8] = [
 
 /// What the sandbox has switched on.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL
+    let features =
+        WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
+    features - WasmFeatures::GC_TYPES
 }
 
 /// Modules of what the sandbox has, so that most of them come as far as to be validated.

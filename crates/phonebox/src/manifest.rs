@@ -11,6 +11,8 @@ pub(crate) const TRIGGER: &str = "custom-phone-provider";
 const SECRETS: usize = 30;
 /// The longest name, in characters.
 const NAME: usize = 128;
+/// Bytes of an author's text that an error shows.
+const SHOWN: usize = 1_000;
 
 /// An author's `action.toml`: what the action is called, what it wants to reach, which secrets it reads.
 ///
@@ -164,18 +166,18 @@ struct WrittenLimits {
 impl Manifest {
     /// Reads a manifest.
     pub fn parse(text: &str) -> Result<Self, InvalidManifest> {
-        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(error.to_string());
+        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(shown(&error.to_string()));
         let table: toml::Table = text.parse().map_err(syntax)?;
         known_keys(&table)?;
         let written: Written = toml::from_str(text).map_err(syntax)?;
 
         let trigger = written.trigger.ok_or(InvalidManifest::Missing("trigger"))?;
         if trigger != TRIGGER {
-            return Err(InvalidManifest::Trigger(trigger));
+            return Err(InvalidManifest::Trigger(shown(&trigger)));
         }
         let name = written.name.ok_or(InvalidManifest::Missing("name"))?;
         if !is_name(&name) {
-            return Err(InvalidManifest::Name(name));
+            return Err(InvalidManifest::Name(shown(&name)));
         }
         let mut egress = Vec::with_capacity(written.egress.len());
         for (index, rule) in written.egress.into_iter().enumerate() {
@@ -190,7 +192,7 @@ impl Manifest {
             return Err(InvalidManifest::TooManySecrets(written.secrets.len()));
         }
         if let Some(name) = written.secrets.keys().find(|name| !is_secret_name(name)) {
-            return Err(InvalidManifest::SecretName(name.clone()));
+            return Err(InvalidManifest::SecretName(shown(name)));
         }
         Ok(Self {
             name,
@@ -284,9 +286,31 @@ fn only(table: &toml::Table, prefix: &str, known: &[&'static str]) -> Result<(),
         .max_by(|one, other| alike(one).total_cmp(&alike(other)));
     let nearest = nearest.filter(|name| alike(name) > 0.7);
     Err(InvalidManifest::UnknownKey {
-        key: format!("{prefix}{unknown}"),
+        key: shown(&format!("{prefix}{unknown}")),
         nearest: nearest.copied(),
     })
+}
+
+/// What a stranger wrote, as it may be shown: what would change how the text around it looks is escaped, and what is long is
+/// cut.
+fn shown(text: &str) -> String {
+    let hides = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::new();
+    for c in text.chars() {
+        if shown.len() >= SHOWN {
+            shown.push('…');
+            break;
+        }
+        if hides(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 fn is_name(name: &str) -> bool {
@@ -320,6 +344,19 @@ mod tests {
         [limits]
         deadline_ms = 5000
     "#;
+
+    #[test]
+    fn what_a_manifest_says_does_not_reach_a_terminal_as_it_is() {
+        let name = GOOD.replace("twilio\"", "\\u001b[2Jtwilio\"");
+        let key = GOOD.replace("description", "\"de\\u202escription\"");
+        let torn = GOOD.replace("\"Sends.\"", "\u{3}\"Sends.\"");
+        let long = GOOD.replace("\"Sends.\"", &format!("\"{}", "x".repeat(5_000)));
+        for text in [name, key, torn, long] {
+            let said = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{3}']), "{said:?}");
+            assert!(said.len() < 1_500, "{said}");
+        }
+    }
 
     #[test]
     fn a_manifest_is_read() {
