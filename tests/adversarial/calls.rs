@@ -52,8 +52,10 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 )
             };
             let report = case.run_core("-empty", &core).await;
+            // Or by the clock, where the machine is so busy that it got too few turns until then.
             assert!(
-                ["cpu_exceeded", "host_calls_exceeded"].contains(&ending(&report).as_str()),
+                ["cpu_exceeded", "host_calls_exceeded", "deadline_exceeded"]
+                    .contains(&ending(&report).as_str()),
                 "received {report:#}"
             );
             let answer = report.to_string().len();
