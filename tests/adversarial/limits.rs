@@ -18,10 +18,10 @@ const PLACES: usize = 20;
 
 pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
     // Listeners of phonebox's own, both in the range that may be reached: one named by its address, one by its port alone.
-    let named = Provider::tripwire((Ipv4Addr::new(127, 77, 0, 9), 0).into());
+    let exact = Provider::tripwire((Ipv4Addr::new(127, 77, 0, 9), 0).into());
     let anywhere = Provider::tripwire((HERE, 0).into());
     let mut names = vec![
-        ("named.own.ok.com".to_owned(), vec![named.address]),
+        ("exact.own.ok.com".to_owned(), vec![exact.address]),
         ("anywhere.own.ok.com".to_owned(), vec![anywhere.address]),
     ];
     names.extend(own_address().map(|address| ("machine.own.ok.com".to_owned(), vec![address])));
@@ -30,7 +30,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         names,
         egress: format!(
             "own = [\"{}\", \"0.0.0.0:{}\"]",
-            named.address,
+            exact.address,
             anywhere.address.port()
         ),
         ..Settings::default()
@@ -59,7 +59,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                     "sent {lines:?}\nreceived {report:#}"
                 );
             }
-            for tripwire in [&named, &anywhere] {
+            for tripwire in [&exact, &anywhere] {
                 assert_eq!(
                     tripwire.connections(),
                     0,

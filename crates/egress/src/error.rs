@@ -197,11 +197,18 @@ impl Error {
             | Self::ConnectionTerminated
             | Self::ConnectionTimeout
             | Self::DnsTimeout
-            | Self::HttpProtocolError
-            | Self::InternalError
-            | Self::ResponseHeaderSectionSize
-            | Self::ResponseTimeout
-            | Self::TlsProtocolError => return None,
+            | Self::ResponseTimeout => {
+                "the provider may be down or slow for the moment; ask for a retry".to_owned()
+            }
+            Self::HttpProtocolError | Self::TlsProtocolError => {
+                "check the host and the port: what answers there does not speak HTTP/1.1 over TLS 1.2 or 1.3"
+                    .to_owned()
+            }
+            Self::ResponseHeaderSectionSize => {
+                "what answers there sends more headers than a provider needs; check the host and the path"
+                    .to_owned()
+            }
+            Self::InternalError => return None,
         })
     }
 }

@@ -54,16 +54,16 @@ impl Resolver {
         origin: &Origin,
         deadline: Instant,
     ) -> Result<Resolved, Unresolved> {
-        let addresses = match self.answers.get(&*origin.host).or(self.others.as_ref()) {
-            Some(answers) => Arc::clone(answers),
+        let answers = self.answers.get(&*origin.host).or(self.others.as_ref());
+        let addresses = if let Some(answers) = answers {
+            Arc::clone(answers)
+        } else {
+            let (names, lookups) = (&self.names, &self.lookups);
             // In a box, for it is large, and an operator's answer goes without.
-            None => {
-                let (names, lookups) = (&self.names, &self.lookups);
-                Box::pin(tenant.names.get(&origin.host, names, lookups, deadline))
-                    .await
-                    .map(|found| found.iter().map(|ip| (*ip, origin.port).into()).collect())
-                    .map_err(Unresolved::Error)?
-            }
+            Box::pin(tenant.names.get(&origin.host, names, lookups, deadline))
+                .await
+                .map(|found| found.iter().map(|ip| (*ip, origin.port).into()).collect())
+                .map_err(Unresolved::Error)?
         };
         if addresses.is_empty() || addresses.len() > ANSWERS {
             return Err(Unresolved::Error(Error::DnsError));

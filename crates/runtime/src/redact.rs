@@ -292,8 +292,8 @@ fn spell(needles: &mut Vec<Needle>, value: &str, mask: &str) {
             !byte.is_ascii_alphanumeric() && !b"-_.~".contains(&byte)
         }));
     }
-    for (before, skipped) in [(0, 0), (1, 2), (2, 3)] {
-        let placed = [&[0; 2][..before], bytes].concat();
+    for (before, skipped) in [(&[][..], 0), (&[0], 2), (&[0, 0], 3)] {
+        let placed = [before, bytes].concat();
         // The last character may depend on what follows.
         let whole = placed.len() * 8 / 6;
         for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
