@@ -329,8 +329,8 @@ mod tests {
         let greedy = tenants(2);
         hold(&greedy).await;
         assert_eq!(server.asked(), 8);
-        let held = tenants(7);
-        hold(&held).await;
+        let modest = tenants(7);
+        hold(&modest).await;
         assert_eq!(server.asked(), 15);
         let [other, late] = [4, 4].map(|lookups| Names::new(lookups, Duration::ZERO));
         for _ in 0..3 {

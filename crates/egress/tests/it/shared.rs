@@ -113,15 +113,15 @@ async fn e29_an_origin_has_so_many_requests_at_a_time_whoever_asks() {
 }
 
 /// A door that leads nowhere, whose denials need no network and hence no real time.
-fn nowhere(limits: Limits) -> Egress {
+fn nowhere(limits: &Limits) -> Egress {
     let inside = vec!["10.0.0.1:443".parse().unwrap()];
-    let egress = Egress::builder().limits(limits).resolve(HOST, inside);
+    let egress = Egress::builder().limits(*limits).resolve(HOST, inside);
     egress.build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn e27_a_tenant_has_so_many_requests_in_a_second() {
-    let egress = nowhere(limits());
+    let egress = nowhere(&limits());
     let outbound = egress.outbound("acme", Arc::new(policy(&["https://api.ok.com"])));
     let again = egress.outbound("acme", Arc::new(policy(&["https://api.ok.com"])));
     let other = egress.outbound("other", Arc::new(policy(&["https://api.ok.com"])));
@@ -144,7 +144,7 @@ async fn e27_a_tenant_has_so_many_requests_in_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn d20_denials_take_the_same_time_and_many_of_them_suspend_the_action() {
-    let egress = nowhere(Limits::default());
+    let egress = nowhere(&Limits::default());
     let outbound = egress.outbound("acme", Arc::new(policy(&["https://api.ok.com"])));
     // The thousandth distinct target is the last; a target asked for again counts once.
     let mut targets: Vec<_> = (1..999u16)
@@ -193,7 +193,7 @@ async fn d20_denials_take_the_same_time_and_many_of_them_suspend_the_action() {
 
 #[tokio::test(start_paused = true)]
 async fn e28_a_malformed_request_is_told_at_once_and_a_run_that_ends_waits_no_longer() {
-    let egress = nowhere(Limits::default());
+    let egress = nowhere(&Limits::default());
     let outbound = egress.outbound("acme", Arc::new(policy(&["https://api.ok.com"])));
     let (exchange, result) = begin(&outbound).send(post("nonsense")).await;
     assert_eq!(code(&result), "request-uri-invalid");
