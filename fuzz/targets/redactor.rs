@@ -85,7 +85,7 @@ fn encoded(value: &str, how: usize) -> String {
         _ => {
             let around = how - 4;
             let (before, behind) = (&"user:"[..around % 3], &"@ok"[..around / 3 % 3]);
-            let alphabet = if around / 9 % 2 == 0 {
+            let alphabet = if (around / 9).is_multiple_of(2) {
                 STANDARD
             } else {
                 URL_SAFE
