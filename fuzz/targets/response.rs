@@ -113,8 +113,9 @@ fn chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(str::from_utf8(size).ok()?, 16).ok()?;
         rest = &rest[end + 2..];
         if size == 0 {
-            // What is behind it may be trailers, and is not what this reader is about.
-            return rest.starts_with(b"\r\n").then_some(body);
+            let mut trailers = [httparse::EMPTY_HEADER; FIELDS];
+            let end = httparse::parse_headers(rest, &mut trailers);
+            return matches!(end, Ok(httparse::Status::Complete(_))).then_some(body);
         }
         body.extend(rest.get(..size)?);
         rest = rest.get(size..)?.strip_prefix(b"\r\n")?;

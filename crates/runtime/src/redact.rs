@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use phonebox_contract::Event;
 
 use crate::Secrets;
@@ -53,17 +53,19 @@ impl Redactor {
         let mut spoken = vec![digits.to_owned()];
         spoken.extend((national.len() >= NATIONAL).then(|| national.to_owned()));
         let mut needles = Vec::with_capacity(32);
-        for number in [number, &format!("%2B{digits}"), digits] {
-            needles.push(Needle::new(number.to_owned(), NUMBER));
+        let (number_mask, code_mask) = (Cow::Borrowed(NUMBER), Cow::Borrowed(CODE));
+        for text in [number.to_owned(), format!("%2B{digits}"), digits.to_owned()] {
+            let mask = number_mask.clone();
+            needles.push(Needle { text, mask });
         }
         // The last spelling of the number is within all others, also where they are encoded.
         spell(
             &mut needles,
             spoken.last().map_or(digits, String::as_str),
-            NUMBER,
+            &number_mask,
         );
         if let Some(code) = &event.notification.code {
-            spell(&mut needles, code.reveal(), CODE);
+            spell(&mut needles, code.reveal(), &code_mask);
         }
         Self {
             event: needles,
@@ -195,16 +197,11 @@ impl Redactor {
 }
 
 impl Needle {
-    fn new(text: String, mask: impl Into<Cow<'static, str>>) -> Self {
-        let mask = mask.into();
-        Self { text, mask }
-    }
-
     /// What is to be looked for of secrets.
     pub(crate) fn of_secrets<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) -> Arc<[Self]> {
         let mut needles = Vec::new();
         for (name, value) in secrets {
-            spell(&mut needles, value, &format!("[secret:{name}]"));
+            spell(&mut needles, value, &format!("[secret:{name}]").into());
         }
         needles.into()
     }
@@ -272,34 +269,41 @@ fn country_code(digits: &str) -> usize {
 
 /// A value as it is, and as others write it: in hexadecimal, percent-encoded (every byte, or those that URLs reserve), and what
 /// of it stands unchanged in the Base64 of a longer text, at each of the three places where it can begin.
-fn spell(needles: &mut Vec<Needle>, value: &str, mask: &str) {
-    let bytes = value.as_bytes();
-    let all = needles.len();
+///
+/// Most values are made of digits and letters, for which several of these are one: runs wait for this, so each is made once.
+fn spell(needles: &mut Vec<Needle>, value: &str, mask: &Cow<'static, str>) {
     let mut add = |text: String| {
-        // Much is the same in upper and lower case, or in both alphabets.
-        if text.len() >= SHORTEST && needles.iter().skip(all).all(|needle| needle.text != text) {
-            needles.push(Needle::new(text, mask.to_owned()));
-        }
+        let mask = mask.clone();
+        needles.push(Needle { text, mask });
     };
-    add(value.to_owned());
+    let bytes = value.as_bytes();
+    if bytes.len() >= SHORTEST {
+        add(value.to_owned());
+    }
     if bytes.len() < ENCODED {
         return;
     }
-    for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+    let reserved = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-_.~".contains(&byte);
+    let has_letters = |byte: &u8| byte >> 4 > 9 || byte & 15 > 9;
+    let (lower, upper) = (b"0123456789abcdef", b"0123456789ABCDEF");
+    let upper = bytes.iter().any(has_letters).then_some(upper);
+    for digits in [lower].into_iter().chain(upper) {
         add(hex(bytes, "", digits, |_| true));
         add(hex(bytes, "%", digits, |_| true));
-        add(hex(bytes, "%", digits, |byte| {
-            !byte.is_ascii_alphanumeric() && !b"-_.~".contains(&byte)
-        }));
+        if bytes.iter().any(|byte| reserved(*byte)) {
+            add(hex(bytes, "%", digits, reserved));
+        }
     }
     for (before, skipped) in [(&[][..], 0), (&[0], 2), (&[0, 0], 3)] {
         let placed = [before, bytes].concat();
+        let encoded = STANDARD_NO_PAD.encode(&placed);
         // The last character may depend on what follows.
         let whole = placed.len() * 8 / 6;
-        for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            let encoded = alphabet.encode(&placed);
-            add(encoded.get(skipped..whole).unwrap_or_default().to_owned());
+        let standard = encoded.get(skipped..whole).unwrap_or_default();
+        if standard.contains(['+', '/']) {
+            add(standard.replace('+', "-").replace('/', "_")); // as URLs have it
         }
+        add(standard.to_owned());
     }
 }
 
