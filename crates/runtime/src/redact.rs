@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -38,7 +37,7 @@ pub(crate) struct Redactor {
 /// One spelling of a value.
 pub(crate) struct Needle {
     text: String,
-    mask: Cow<'static, str>,
+    mask: Arc<str>,
 }
 
 /// Where in a text a value stands, and what is to stand there.
@@ -53,7 +52,7 @@ impl Redactor {
         let mut spoken = vec![digits.to_owned()];
         spoken.extend((national.len() >= NATIONAL).then(|| national.to_owned()));
         let mut needles = Vec::with_capacity(32);
-        let (number_mask, code_mask) = (Cow::Borrowed(NUMBER), Cow::Borrowed(CODE));
+        let [number_mask, code_mask] = [NUMBER, CODE].map(Arc::<str>::from);
         for text in [number.to_owned(), format!("%2B{digits}"), digits.to_owned()] {
             let mask = number_mask.clone();
             needles.push(Needle { text, mask });
@@ -271,7 +270,7 @@ fn country_code(digits: &str) -> usize {
 /// of it stands unchanged in the Base64 of a longer text, at each of the three places where it can begin.
 ///
 /// Most values are made of digits and letters, for which several of these are one: runs wait for this, so each is made once.
-fn spell(needles: &mut Vec<Needle>, value: &str, mask: &Cow<'static, str>) {
+fn spell(needles: &mut Vec<Needle>, value: &str, mask: &Arc<str>) {
     let mut add = |text: String| {
         let mask = mask.clone();
         needles.push(Needle { text, mask });
