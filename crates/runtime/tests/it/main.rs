@@ -10,4 +10,5 @@
 mod harness;
 mod load;
 mod misbehave;
+mod random;
 mod world;
