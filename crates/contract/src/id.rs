@@ -23,6 +23,16 @@ impl NotificationId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// From the 16 bytes that [`to_bytes`](Self::to_bytes) gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes of it, in the order that it prints them in.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
 }
 
 impl fmt::Display for NotificationId {

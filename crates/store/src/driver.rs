@@ -1,0 +1,137 @@
+use std::fmt;
+use std::ops::Deref;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use phonebox_contract::NotificationId;
+
+use crate::error::StoreError;
+use crate::row::{
+    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
+    Version,
+};
+use crate::sqlite::{Options, Sqlite};
+use crate::time::Time;
+
+/// What a store will have answered.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What a database has to do. Each call is one transaction, which is on disk when the call returns.
+pub trait Driver: Send + Sync {
+    /// What time it is, by the clock that all who share this store go by.
+    fn now(&self) -> Answer<'_, Time>;
+
+    /// Keeps a notification.
+    fn accept(&self, tenant: &str, accept: Accept) -> Answer<'_, Accepted>;
+
+    /// Writes down an attempt, and what follows it. False where the lease is no longer the row's: then the attempt is kept,
+    /// and nothing else is changed.
+    fn settle(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        lease: Lease,
+        attempt: Attempt,
+        then: Then,
+    ) -> Answer<'_, bool>;
+
+    /// Hands out what is due, to one tenant after the other, the longest due of each first. What has expired meanwhile is
+    /// settled as such.
+    fn claim(&self, claim: Claim) -> Answer<'_, Vec<Leased>>;
+
+    /// When the next one that waits is due, whoever it belongs to.
+    fn next_due(&self) -> Answer<'_, Option<Time>>;
+
+    /// Extends all leases of a node.
+    fn renew(&self, node: Node) -> Answer<'_, ()>;
+
+    /// Takes back what nodes hold whose leases have run out. Their attempts count, so that what kills its node ends, too.
+    /// Gives how many there were.
+    fn reap(&self, attempts: u32) -> Answer<'_, u64>;
+
+    /// Gives a lease back unused: its attempt does not count.
+    fn release(&self, tenant: &str, id: NotificationId, lease: Lease) -> Answer<'_, bool>;
+
+    /// Takes a notification back that waits. False where it does not wait, or is not there.
+    fn cancel(&self, tenant: &str, id: NotificationId) -> Answer<'_, bool>;
+
+    /// Erases the payloads of what is settled and has expired, and all of what was settled so long ago. Gives how many
+    /// payloads and how many notifications, at most some hundreds of each: where there may be more it is to be called again.
+    fn erase(&self, settled_for: Duration) -> Answer<'_, (u64, u64)>;
+
+    /// A notification and its attempts.
+    fn notification(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Notification>>;
+
+    /// Notifications, the latest first.
+    fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>>;
+
+    /// Keeps a component as the next version of an action, and deploys that version. The same component again is the same
+    /// version.
+    fn deploy(
+        &self,
+        tenant: &str,
+        action: &str,
+        digest: [u8; 32],
+        component: Vec<u8>,
+    ) -> Answer<'_, Version>;
+
+    /// Deploys an earlier version again. False where there is none of this number.
+    fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool>;
+
+    /// The version of an action that is deployed.
+    fn deployed(&self, tenant: &str, action: &str) -> Answer<'_, Option<Version>>;
+
+    /// All versions of an action, the latest first.
+    fn versions(&self, tenant: &str, action: &str) -> Answer<'_, Vec<Version>>;
+
+    /// A tenant's component, by its digest.
+    fn component(&self, tenant: &str, digest: [u8; 32]) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Keeps a secret of an action's, encrypted, in place of what was there.
+    fn put_secret(&self, tenant: &str, action: &str, name: &str, sealed: Vec<u8>)
+    -> Answer<'_, ()>;
+
+    /// Forgets a secret. False where there is none.
+    fn remove_secret(&self, tenant: &str, action: &str, name: &str) -> Answer<'_, bool>;
+
+    /// An action's secrets by name, encrypted.
+    fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Copies the whole of it into a new file, while it is in use.
+    fn back_up(&self, to: &Path) -> Answer<'_, ()>;
+}
+
+/// A database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<dyn Driver>);
+
+impl Store {
+    /// How long a node may be silent before what it delivers is taken for abandoned. Longer than a run can take.
+    pub const LEASE: Duration = Duration::from_secs(30);
+
+    /// Opens an SQLite database, and makes it where there is none.
+    pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Sqlite::open(path, Options::default()).await.map(Self::new)
+    }
+
+    /// A store of one's own making.
+    pub fn new(driver: impl Driver + 'static) -> Self {
+        Self(Arc::new(driver))
+    }
+}
+
+impl Deref for Store {
+    type Target = dyn Driver;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}

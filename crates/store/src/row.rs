@@ -1,0 +1,223 @@
+use std::fmt;
+use std::time::Duration;
+
+use phonebox_contract::NotificationId;
+
+use crate::time::Time;
+
+/// One process that delivers. A name that no other process has or had.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Node(pub [u8; 16]);
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({:032x})", u128::from_be_bytes(self.0))
+    }
+}
+
+/// The right to deliver a notification. It counts as long as the row has the same owner and epoch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lease {
+    /// Who holds it.
+    pub owner: Node,
+    /// How often the row has been leased.
+    pub epoch: u32,
+}
+
+/// Where a notification stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum State {
+    /// It waits for its next attempt.
+    Queued,
+    /// A node is at it.
+    Leased,
+    /// The provider accepted it.
+    Sent,
+    /// The action dropped it, or failed.
+    Dropped,
+    /// There were as many attempts as there may be.
+    Exhausted,
+    /// What it says is no longer true.
+    Expired,
+    /// The platform took it back.
+    Canceled,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Sent,
+        Self::Dropped,
+        Self::Exhausted,
+        Self::Expired,
+        Self::Canceled,
+    ];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased => "leased",
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Exhausted => "exhausted",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether nothing follows any more.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Queued | Self::Leased)
+    }
+}
+
+/// A notification that is to be kept.
+#[derive(Clone)]
+pub struct Accept {
+    /// Its id.
+    pub id: NotificationId,
+    /// The action that is to deliver it.
+    pub action: String,
+    /// What the platform says to be told the same request from another, as a keyed hash: it may be a number.
+    pub idempotency_key: Option<[u8; 32]>,
+    /// A keyed hash of all that the request says.
+    pub request: [u8; 32],
+    /// The event, encrypted.
+    pub payload: Vec<u8>,
+    /// How long what it says is true.
+    pub valid: Duration,
+    /// Who delivers it, and begins at once. None: it waits.
+    pub lease: Option<Node>,
+}
+
+/// What came of [`Accept`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Accepted {
+    /// It is on disk, and waits.
+    Queued,
+    /// It is on disk, and is to be delivered at once.
+    Leased(Leased),
+    /// The same request was accepted before, under this id.
+    Before(NotificationId),
+    /// Another request was accepted under the same idempotency key.
+    Conflict,
+}
+
+/// A notification that is to be delivered now.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Leased {
+    /// Whose it is.
+    pub tenant: String,
+    /// Its id.
+    pub id: NotificationId,
+    /// The action that is to deliver it.
+    pub action: String,
+    /// The event, encrypted.
+    pub payload: Vec<u8>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Until when what it says is true.
+    pub expires_at: Time,
+    /// The right to deliver it.
+    pub lease: Lease,
+}
+
+impl fmt::Debug for Leased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leased")
+            .field("tenant", &self.tenant)
+            .field("id", &self.id)
+            .field("attempt", &self.attempt)
+            .field("expires_at", &self.expires_at)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a node asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Who asks.
+    pub node: Node,
+    /// Most notifications in all.
+    pub most: usize,
+    /// Most that one tenant may have under way, on all nodes.
+    pub per_tenant: usize,
+}
+
+/// One try, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    /// Which, from 1.
+    pub number: u32,
+    /// When it began.
+    pub began: Time,
+    /// When it had ended.
+    pub ended: Time,
+    /// What the sandbox did, as JSON. Holds no code, number or secret.
+    pub report: String,
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Then {
+    /// Another one, this much later.
+    RetryAfter(Duration),
+    /// Nothing: this is how it ended.
+    Settled(State),
+}
+
+/// A notification as it is kept, without its payload.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Item {
+    /// Its id.
+    pub id: NotificationId,
+    /// The action that delivers it.
+    pub action: String,
+    /// Where it stands.
+    pub state: State,
+    /// How many attempts have begun.
+    pub attempts: u32,
+    /// When it was accepted.
+    pub accepted_at: Time,
+    /// When the next attempt is due, of one that waits.
+    pub run_at: Time,
+    /// Until when what it says is true.
+    pub expires_at: Time,
+    /// When it was settled.
+    pub settled_at: Option<Time>,
+}
+
+/// A notification and all its attempts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notification {
+    /// The notification.
+    pub item: Item,
+    /// Its attempts that have ended, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Which notifications are asked for, the latest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter {
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those accepted before this one.
+    pub before: Option<NotificationId>,
+    /// Most of them.
+    pub most: usize,
+}
+
+/// An action's version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Version {
+    /// Its number, from 1.
+    pub number: u32,
+    /// SHA-256 of its component.
+    pub digest: [u8; 32],
+    /// When it was made.
+    pub created_at: Time,
+}

@@ -1,0 +1,145 @@
+//! Actions, their versions and secrets.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{sql, time};
+use crate::row::Version;
+use crate::time::Time;
+
+const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
+
+pub(super) fn deploy(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    action: &str,
+    digest: [u8; 32],
+    component: &[u8],
+) -> rusqlite::Result<Version> {
+    connection
+        .prepare_cached("INSERT INTO artifact VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![tenant, digest, component])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO version
+             SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4 FROM version WHERE tenant = ?1 AND action = ?2
+             ON CONFLICT (tenant, action, digest) DO NOTHING",
+        )?
+        .execute(params![tenant, action, digest, sql(now)])?;
+    let version = connection
+        .prepare_cached(&format!(
+            "{VERSION} WHERE tenant = ?1 AND action = ?2 AND digest = ?3"
+        ))?
+        .query_row(params![tenant, action, digest], version)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO action VALUES (?1, ?2, ?3)
+             ON CONFLICT (tenant, name) DO UPDATE SET deployed = excluded.deployed",
+        )?
+        .execute(params![tenant, action, version.number])?;
+    Ok(version)
+}
+
+pub(super) fn roll_back(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+    number: u32,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE action SET deployed = ?3 WHERE tenant = ?1 AND name = ?2
+             AND EXISTS (SELECT 1 FROM version WHERE tenant = ?1 AND action = ?2 AND number = ?3)",
+        )?
+        .execute(params![tenant, action, number])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn deployed(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+) -> rusqlite::Result<Option<Version>> {
+    connection
+        .prepare_cached(&format!(
+            "{VERSION} JOIN action ON action.tenant = version.tenant AND action.name = version.action
+             AND action.deployed = version.number WHERE action.tenant = ?1 AND action.name = ?2"
+        ))?
+        .query_row(params![tenant, action], version)
+        .optional()
+}
+
+pub(super) fn versions(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+) -> rusqlite::Result<Vec<Version>> {
+    connection
+        .prepare_cached(&format!(
+            "{VERSION} WHERE tenant = ?1 AND action = ?2 ORDER BY number DESC"
+        ))?
+        .query_map(params![tenant, action], version)?
+        .collect()
+}
+
+pub(super) fn component(
+    connection: &Connection,
+    tenant: &str,
+    digest: [u8; 32],
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT component FROM artifact WHERE tenant = ?1 AND digest = ?2")?
+        .query_row(params![tenant, digest], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn put_secret(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+    name: &str,
+    sealed: &[u8],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO secret VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, action, name) DO UPDATE SET sealed = excluded.sealed",
+        )?
+        .execute(params![tenant, action, name, sealed])
+        .map(drop)
+}
+
+pub(super) fn remove_secret(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+    name: &str,
+) -> rusqlite::Result<bool> {
+    let removed = connection
+        .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2 AND name = ?3")?
+        .execute(params![tenant, action, name])?;
+    Ok(removed > 0)
+}
+
+pub(super) fn secrets(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    connection
+        .prepare_cached(
+            "SELECT name, sealed FROM secret WHERE tenant = ?1 AND action = ?2 ORDER BY name",
+        )?
+        .query_map(params![tenant, action], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect()
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    Ok(Version {
+        number: row.get(0)?,
+        digest: row.get(1)?,
+        created_at: time(row.get(2)?)?,
+    })
+}

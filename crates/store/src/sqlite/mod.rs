@@ -1,0 +1,414 @@
+//! SQLite, in the process: one file, one process.
+
+mod actions;
+mod queue;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use phonebox_contract::NotificationId;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::Semaphore;
+
+use self::queue::Cursor;
+use self::writer::Writer;
+use crate::driver::{Answer, Driver};
+use crate::error::StoreError;
+use crate::row::{
+    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
+    Version,
+};
+use crate::time::{Clock, Time};
+
+/// The first version without the bug that could lose what was written while the log was reset (2026).
+const OLDEST: i32 = 3_051_003;
+/// What makes a database of each version into one of the next.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+/// Connections that read at once.
+const READERS: usize = 4;
+
+/// A database in a file. One process uses it at a time.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Arc<Readers>,
+    clock: Clock,
+    cursor: Arc<Mutex<Cursor>>,
+    _lock: File,
+}
+
+/// How a database is to be opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What tells the time. Default: the machine's clock.
+    pub clock: Clock,
+    /// The most that the file may grow to, in bytes: a flood of notifications is to fill no disk. Default: no limit.
+    pub largest: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Clock::real(),
+            largest: None,
+        }
+    }
+}
+
+impl Sqlite {
+    /// Opens a database, and makes it where there is none. What an earlier process left under way waits again.
+    pub async fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        tokio::task::spawn_blocking(move || Self::open_blocking(&path, options))
+            .await
+            .map_err(io)?
+    }
+
+    fn open_blocking(path: &Path, options: Options) -> Result<Self, StoreError> {
+        let Options { clock, largest } = options;
+        if rusqlite::version_number() < OLDEST {
+            return Err(io(format!("SQLite {} is too old", rusqlite::version())));
+        }
+        let lock = lock(path)?;
+        let mut connection = connect(path, OpenFlags::default()).map_err(|error| failed(&error))?;
+        migrate(&mut connection)?;
+        let latest = prepare(&connection, largest).map_err(|error| failed(&error))?;
+        if let Some(behind) = clock.begin_after(latest) {
+            tracing::warn!(
+                seconds = behind.as_secs(),
+                "the machine's clock went back; times go on from where they were",
+            );
+        }
+        Ok(Self {
+            writer: Writer::start(connection, clock.clone())?,
+            readers: Arc::new(Readers::new(path)),
+            clock,
+            cursor: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Writes by the time of the moment at which it is written.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection, Time) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let clock = self.clock.clone();
+        self.writer
+            .write(move |connection| write(connection, clock.now()))
+            .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Readers::read(self.readers.clone(), read).await
+    }
+}
+
+impl Driver for Sqlite {
+    fn now(&self) -> Answer<'_, Time> {
+        Box::pin(std::future::ready(Ok(self.clock.now())))
+    }
+
+    fn accept(&self, tenant: &str, accept: Accept) -> Answer<'_, Accepted> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| queue::accept(connection, now, tenant, accept)))
+    }
+
+    fn settle(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        lease: Lease,
+        attempt: Attempt,
+        then: Then,
+    ) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| {
+            queue::settle(connection, now, &tenant, id, lease, &attempt, then)
+        }))
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<'_, Vec<Leased>> {
+        let cursor = self.cursor.clone();
+        Box::pin(self.write(move |connection, now| {
+            let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
+            queue::claim(connection, now, claim, &mut cursor)
+        }))
+    }
+
+    fn next_due(&self) -> Answer<'_, Option<Time>> {
+        Box::pin(self.read(queue::next_due))
+    }
+
+    fn renew(&self, node: Node) -> Answer<'_, ()> {
+        Box::pin(self.write(move |connection, now| queue::renew(connection, now, node)))
+    }
+
+    fn reap(&self, attempts: u32) -> Answer<'_, u64> {
+        Box::pin(self.write(move |connection, now| queue::reap(connection, now, attempts)))
+    }
+
+    fn release(&self, tenant: &str, id: NotificationId, lease: Lease) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write(move |connection, now| queue::release(connection, now, &tenant, id, lease)),
+        )
+    }
+
+    fn cancel(&self, tenant: &str, id: NotificationId) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| queue::cancel(connection, now, &tenant, id)))
+    }
+
+    fn erase(&self, settled_for: Duration) -> Answer<'_, (u64, u64)> {
+        Box::pin(self.write(move |connection, now| queue::erase(connection, now, settled_for)))
+    }
+
+    fn notification(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Notification>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| queue::notification(connection, &tenant, id)))
+    }
+
+    fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| queue::notifications(connection, &tenant, filter)))
+    }
+
+    fn deploy(
+        &self,
+        tenant: &str,
+        action: &str,
+        digest: [u8; 32],
+        component: Vec<u8>,
+    ) -> Answer<'_, Version> {
+        let (tenant, action) = (tenant.to_owned(), action.to_owned());
+        Box::pin(self.write(move |connection, now| {
+            actions::deploy(connection, now, &tenant, &action, digest, &component)
+        }))
+    }
+
+    fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool> {
+        let (tenant, action) = (tenant.to_owned(), action.to_owned());
+        Box::pin(
+            self.write(move |connection, _| {
+                actions::roll_back(connection, &tenant, &action, number)
+            }),
+        )
+    }
+
+    fn deployed(&self, tenant: &str, action: &str) -> Answer<'_, Option<Version>> {
+        let (tenant, action) = (tenant.to_owned(), action.to_owned());
+        Box::pin(self.read(move |connection| actions::deployed(connection, &tenant, &action)))
+    }
+
+    fn versions(&self, tenant: &str, action: &str) -> Answer<'_, Vec<Version>> {
+        let (tenant, action) = (tenant.to_owned(), action.to_owned());
+        Box::pin(self.read(move |connection| actions::versions(connection, &tenant, &action)))
+    }
+
+    fn component(&self, tenant: &str, digest: [u8; 32]) -> Answer<'_, Option<Vec<u8>>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::component(connection, &tenant, digest)))
+    }
+
+    fn put_secret(
+        &self,
+        tenant: &str,
+        action: &str,
+        name: &str,
+        sealed: Vec<u8>,
+    ) -> Answer<'_, ()> {
+        let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
+        Box::pin(self.write(move |connection, _| {
+            actions::put_secret(connection, &tenant, &action, &name, &sealed)
+        }))
+    }
+
+    fn remove_secret(&self, tenant: &str, action: &str, name: &str) -> Answer<'_, bool> {
+        let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
+        Box::pin(self.write(move |connection, _| {
+            actions::remove_secret(connection, &tenant, &action, &name)
+        }))
+    }
+
+    fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>> {
+        let (tenant, action) = (tenant.to_owned(), action.to_owned());
+        Box::pin(self.read(move |connection| actions::secrets(connection, &tenant, &action)))
+    }
+
+    fn back_up(&self, to: &Path) -> Answer<'_, ()> {
+        let to = to.to_owned();
+        Box::pin(async move {
+            let path = to.clone();
+            self.read(move |connection| {
+                let path = path.to_string_lossy();
+                connection.execute("VACUUM INTO ?1", [path]).map(drop)
+            })
+            .await?;
+            // SQLite leaves it to the system when a copy reaches the disk.
+            let synced = move || File::open(to)?.sync_all();
+            let synced = tokio::task::spawn_blocking(synced).await;
+            synced.map_err(io)?.map_err(io)
+        })
+    }
+}
+
+/// Connections that read, each what was on disk when its query began. They wait for nobody who writes.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    free: Semaphore,
+}
+
+impl Readers {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            free: Semaphore::new(READERS),
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        this: Arc<Self>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let idle = |this: &Self| {
+            this.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop()
+        };
+        let of_all = this.clone();
+        let _one = of_all
+            .free
+            .acquire()
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        let reading = move || {
+            let connection = match idle(&this) {
+                Some(connection) => connection,
+                None => connect(
+                    &this.path,
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                )?,
+            };
+            let result = read(&connection);
+            this.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            result
+        };
+        tokio::task::spawn_blocking(reading)
+            .await
+            .map_err(io)?
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// A database is one process's: two that write to it would take each other's leases for abandoned.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(beside)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::ReadOnly
+            }
+            std::io::ErrorKind::StorageFull => StoreError::Full,
+            _ => io(error),
+        })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // The log is flushed at every commit. What is deleted is overwritten: it was encrypted, and yet.
+    connection.execute_batch(
+        "PRAGMA busy_timeout = 5000;
+         PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA synchronous = FULL;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA wal_autocheckpoint = 4000;",
+    )?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let migrating = |connection: &mut Connection| -> rusqlite::Result<u32> {
+        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found == 0 {
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        }
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(migration)?;
+            transaction.pragma_update(None, "user_version", version)?;
+            transaction.commit()?;
+        }
+        Ok(found)
+    };
+    let found = migrating(connection).map_err(|error| failed(&error))?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    Ok(())
+}
+
+/// Nobody else is here, so what is leased was left by a process that is gone. Gives the latest time that was told.
+fn prepare(connection: &Connection, largest: Option<u64>) -> rusqlite::Result<Time> {
+    if let Some(largest) = largest {
+        let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let pages = i64::try_from(largest / u64::from(page.max(1))).unwrap_or(i64::MAX);
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    connection.execute(
+        "UPDATE notification SET lease_until = 0 WHERE state = 'leased'",
+        [],
+    )?;
+    connection.query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))
+}
+
+/// A time as SQL has it.
+fn sql(time: Time) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands at the end of a query")]
+fn time(sql: i64) -> rusqlite::Result<Time> {
+    Ok(Time::from_millis(u64::try_from(sql).unwrap_or(0)))
+}
+
+fn failed(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Damaged(error.to_string())
+        }
+        _ => io(error.to_string()),
+    }
+}
+
+fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Io(error.into().into())
+}

@@ -1,0 +1,408 @@
+//! The queue of notifications.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use phonebox_contract::NotificationId;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{sql, time};
+use crate::driver::Store;
+use crate::row::{
+    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, State, Then,
+};
+use crate::time::Time;
+
+/// Most that one call erases of each kind.
+const ERASED: u32 = 500;
+
+/// The tenant that was served last.
+pub(super) type Cursor = String;
+
+pub(super) fn accept(
+    connection: &Connection,
+    now: Time,
+    tenant: String,
+    accept: Accept,
+) -> rusqlite::Result<Accepted> {
+    let expires_at = now + accept.valid;
+    let state = accept.lease.map_or(State::Queued, |_| State::Leased);
+    let begun = u32::from(accept.lease.is_some());
+    let written = connection
+        .prepare_cached(
+            "INSERT INTO notification (
+                id, tenant, action, state, attempts, accepted_at, run_at, expires_at,
+                lease_owner, lease_epoch, lease_until, idempotency_key, request, payload
+             ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12)
+             ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
+        )?
+        .execute(params![
+            accept.id.to_bytes(),
+            tenant,
+            accept.action,
+            state.as_str(),
+            begun,
+            sql(now),
+            sql(expires_at),
+            accept.lease.map(|node| node.0),
+            accept.lease.map(|_| sql(now + Store::LEASE)),
+            accept.idempotency_key,
+            accept.request,
+            accept.payload,
+        ])?;
+    if written == 0 {
+        let (id, request) = connection
+            .prepare_cached(
+                "SELECT id, request FROM notification WHERE tenant = ?1 AND idempotency_key = ?2",
+            )?
+            .query_row(params![tenant, accept.idempotency_key], |row| {
+                Ok((id(row, 0)?, row.get::<_, [u8; 32]>(1)?))
+            })?;
+        return Ok(if request == accept.request {
+            Accepted::Before(id)
+        } else {
+            Accepted::Conflict
+        });
+    }
+    Ok(match accept.lease {
+        None => Accepted::Queued,
+        Some(owner) => Accepted::Leased(Leased {
+            tenant,
+            id: accept.id,
+            action: accept.action,
+            payload: accept.payload,
+            attempt: 1,
+            expires_at,
+            lease: Lease { owner, epoch: 1 },
+        }),
+    })
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    id: NotificationId,
+    lease: Lease,
+    attempt: &Attempt,
+    then: Then,
+) -> rusqlite::Result<bool> {
+    let (state, run_at, settled_at) = match then {
+        Then::RetryAfter(wait) => (State::Queued, now + wait, None),
+        Then::Settled(state) => (state, now, Some(sql(now))),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO attempt SELECT tenant, id, ?3, ?4, ?5, ?6, ?7 FROM notification WHERE tenant = ?1 AND id = ?2
+             ON CONFLICT (notification, epoch) DO NOTHING",
+        )?
+        .execute(params![
+            tenant,
+            id.to_bytes(),
+            lease.epoch,
+            attempt.number,
+            sql(attempt.began),
+            sql(attempt.ended),
+            attempt.report,
+        ])?;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE notification
+             SET state = ?5, run_at = ?6, settled_at = ?7, lease_owner = NULL, lease_until = NULL
+             WHERE tenant = ?1 AND id = ?2 AND state = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
+        )?
+        .execute(params![
+            tenant,
+            id.to_bytes(),
+            lease.owner.0,
+            lease.epoch,
+            state.as_str(),
+            sql(run_at),
+            settled_at,
+        ])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn claim(
+    connection: &Connection,
+    now: Time,
+    claim: Claim,
+    cursor: &mut Cursor,
+) -> rusqlite::Result<Vec<Leased>> {
+    let mut claimed = Vec::new();
+    // How many of each tenant are under way. None: it has nothing more that is due, or no room for it.
+    let mut under_way: HashMap<String, Option<usize>> = HashMap::new();
+    if next_due(connection)?.is_none_or(|due| due > now) {
+        return Ok(claimed);
+    }
+    let mut gave_nothing = None;
+    while claimed.len() < claim.most {
+        let Some(tenant) = next_tenant(connection, cursor)? else {
+            break;
+        };
+        // Round and round, until nobody has anything.
+        if gave_nothing.as_ref() == Some(&tenant) {
+            break;
+        }
+        tenant.clone_into(cursor);
+        let running = match under_way.get(&tenant) {
+            Some(running) => *running,
+            None => Some(leased_by(connection, &tenant)?),
+        };
+        let next = match running.filter(|running| *running < claim.per_tenant) {
+            Some(_) => lease_next(connection, now, &tenant, claim.node)?,
+            None => None,
+        };
+        if let Some(leased) = next {
+            under_way.insert(tenant, running.map(|running| running + 1));
+            claimed.push(leased);
+            gave_nothing = None;
+        } else {
+            under_way.insert(tenant.clone(), None);
+            gave_nothing.get_or_insert(tenant);
+        }
+    }
+    Ok(claimed)
+}
+
+/// The tenant after this one, of those with something that waits; after the last comes the first.
+fn next_tenant(connection: &Connection, after: &str) -> rusqlite::Result<Option<String>> {
+    let mut query = connection.prepare_cached(
+        "SELECT tenant FROM notification WHERE state = 'queued' AND tenant > ?1 ORDER BY tenant LIMIT 1",
+    )?;
+    let mut next = |after| query.query_row([after], |row| row.get(0)).optional();
+    match next(after)? {
+        Some(tenant) => Ok(Some(tenant)),
+        None => next(""),
+    }
+}
+
+fn leased_by(connection: &Connection, tenant: &str) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("SELECT count(*) FROM notification WHERE state = 'leased' AND tenant = ?1")?
+        .query_row([tenant], |row| row.get::<_, u32>(0))
+        .map(|count| count as usize)
+}
+
+/// Leases what has been due longest of a tenant.
+fn lease_next(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    node: Node,
+) -> rusqlite::Result<Option<Leased>> {
+    loop {
+        let due = connection
+            .prepare_cached(
+                "SELECT id, expires_at FROM notification
+                 WHERE state = 'queued' AND tenant = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT 1",
+            )?
+            .query_row(params![tenant, sql(now)], |row| {
+                Ok((id(row, 0)?, time(row.get(1)?)?))
+            })
+            .optional()?;
+        let Some((id, expires_at)) = due else {
+            return Ok(None);
+        };
+        if expires_at <= now {
+            connection
+                .prepare_cached(
+                    "UPDATE notification SET state = 'expired', settled_at = ?2 WHERE id = ?1",
+                )?
+                .execute(params![id.to_bytes(), sql(now)])?;
+            continue;
+        }
+        return connection
+            .prepare_cached(
+                "UPDATE notification
+                 SET state = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
+                     lease_until = ?3
+                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch",
+            )?
+            .query_row(
+                params![id.to_bytes(), node.0, sql(now + Store::LEASE)],
+                |row| {
+                    Ok(Leased {
+                        tenant: tenant.to_owned(),
+                        id,
+                        action: row.get(0)?,
+                        payload: row.get(1)?,
+                        attempt: row.get(2)?,
+                        expires_at,
+                        lease: Lease {
+                            owner: node,
+                            epoch: row.get(3)?,
+                        },
+                    })
+                },
+            )
+            .map(Some);
+    }
+}
+
+pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Time>> {
+    connection
+        .prepare_cached("SELECT min(run_at) FROM notification WHERE state = 'queued'")?
+        .query_row([], |row| {
+            row.get::<_, Option<i64>>(0)?.map(time).transpose()
+        })
+}
+
+pub(super) fn renew(connection: &Connection, now: Time, node: Node) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE notification SET lease_until = ?2 WHERE state = 'leased' AND lease_owner = ?1",
+        )?
+        .execute(params![node.0, sql(now + Store::LEASE)])
+        .map(drop)
+}
+
+pub(super) fn reap(connection: &Connection, now: Time, attempts: u32) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "UPDATE notification
+             SET state = iif(attempts >= ?2, 'exhausted', 'queued'), run_at = ?1,
+                 settled_at = iif(attempts >= ?2, ?1, NULL), lease_owner = NULL, lease_until = NULL
+             WHERE state = 'leased' AND lease_until < ?1",
+        )?
+        .execute(params![sql(now), attempts])
+        .map(|count| count as u64)
+}
+
+pub(super) fn release(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    id: NotificationId,
+    lease: Lease,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE notification
+             SET state = 'queued', attempts = attempts - 1, run_at = ?5, lease_owner = NULL, lease_until = NULL
+             WHERE tenant = ?1 AND id = ?2 AND state = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
+        )?
+        .execute(params![tenant, id.to_bytes(), lease.owner.0, lease.epoch, sql(now)])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn cancel(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    id: NotificationId,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE notification SET state = 'canceled', settled_at = ?3
+             WHERE tenant = ?1 AND id = ?2 AND state = 'queued'",
+        )?
+        .execute(params![tenant, id.to_bytes(), sql(now)])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn erase(
+    connection: &Connection,
+    now: Time,
+    settled_for: Duration,
+) -> rusqlite::Result<(u64, u64)> {
+    let payloads = connection
+        .prepare_cached(
+            "UPDATE notification SET payload = NULL WHERE rowid IN (
+                SELECT rowid FROM notification
+                WHERE settled_at IS NOT NULL AND payload IS NOT NULL AND expires_at <= ?1 LIMIT ?2
+             )",
+        )?
+        .execute(params![sql(now), ERASED])?;
+    let notifications = connection
+        .prepare_cached(
+            "DELETE FROM notification WHERE rowid IN (
+                SELECT rowid FROM notification
+                WHERE settled_at IS NOT NULL AND settled_at <= ?1 AND expires_at <= ?2 LIMIT ?3
+             )",
+        )?
+        .execute(params![sql(now - settled_for), sql(now), ERASED])?;
+    // What is free goes back to the system, a little at a time.
+    connection
+        .prepare_cached("PRAGMA incremental_vacuum(256)")?
+        .query_map([], |_| Ok(()))?
+        .collect::<rusqlite::Result<()>>()?;
+    Ok((payloads as u64, notifications as u64))
+}
+
+const ITEM: &str = "SELECT id, action, state, attempts, accepted_at, run_at, expires_at, settled_at
+     FROM notification WHERE tenant = ?1";
+
+pub(super) fn notification(
+    connection: &Connection,
+    tenant: &str,
+    id: NotificationId,
+) -> rusqlite::Result<Option<Notification>> {
+    // One snapshot for both.
+    let connection = connection.unchecked_transaction()?;
+    let found = connection
+        .prepare_cached(&format!("{ITEM} AND id = ?2"))?
+        .query_row(params![tenant, id.to_bytes()], item)
+        .optional()?;
+    let Some(item) = found else {
+        return Ok(None);
+    };
+    let attempts = connection
+        .prepare_cached(
+            "SELECT number, began, ended, report FROM attempt
+             WHERE tenant = ?1 AND notification = ?2 ORDER BY epoch",
+        )?
+        .query_map(params![tenant, id.to_bytes()], |row| {
+            Ok(Attempt {
+                number: row.get(0)?,
+                began: time(row.get(1)?)?,
+                ended: time(row.get(2)?)?,
+                report: row.get(3)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Notification { item, attempts }))
+}
+
+pub(super) fn notifications(
+    connection: &Connection,
+    tenant: &str,
+    filter: Filter,
+) -> rusqlite::Result<Vec<Item>> {
+    let most = i64::try_from(filter.most).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(&format!(
+            "{ITEM} AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
+        ))?
+        .query_map(
+            params![
+                tenant,
+                filter.state.map(State::as_str),
+                filter.before.map(NotificationId::to_bytes),
+                most,
+            ],
+            item,
+        )?
+        .collect()
+}
+
+fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
+    let state: String = row.get(2)?;
+    let known = State::ALL.into_iter().find(|known| known.as_str() == state);
+    let unknown = || rusqlite::Error::InvalidColumnType(2, state.clone(), Type::Text);
+    Ok(Item {
+        id: id(row, 0)?,
+        action: row.get(1)?,
+        state: known.ok_or_else(unknown)?,
+        attempts: row.get(3)?,
+        accepted_at: time(row.get(4)?)?,
+        run_at: time(row.get(5)?)?,
+        expires_at: time(row.get(6)?)?,
+        settled_at: row.get::<_, Option<i64>>(7)?.map(time).transpose()?,
+    })
+}
+
+fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<NotificationId> {
+    row.get(column).map(NotificationId::from_bytes)
+}

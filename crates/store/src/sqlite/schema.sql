@@ -1,0 +1,82 @@
+-- Times are milliseconds since 1970. Every row belongs to a tenant.
+
+CREATE TABLE notification (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    tenant TEXT NOT NULL,
+    action TEXT NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('queued', 'leased', 'sent', 'dropped', 'exhausted', 'expired', 'canceled')),
+    attempts INTEGER NOT NULL,                      -- that have begun
+    accepted_at INTEGER NOT NULL,
+    run_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    settled_at INTEGER,
+    lease_owner BLOB,
+    lease_epoch INTEGER NOT NULL,
+    lease_until INTEGER,
+    idempotency_key BLOB,                           -- both are keyed hashes
+    request BLOB NOT NULL,
+    payload BLOB,                                   -- encrypted; none once it is erased
+    CHECK ((state = 'leased') = (lease_owner IS NOT NULL)),
+    CHECK ((state IN ('queued', 'leased')) = (settled_at IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX notification_once ON notification (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX notification_of_tenant ON notification (tenant, id);
+CREATE INDEX notification_due_of_tenant ON notification (tenant, run_at) WHERE state = 'queued';
+CREATE INDEX notification_due ON notification (run_at) WHERE state = 'queued';
+CREATE INDEX notification_leased ON notification (tenant) WHERE state = 'leased';
+CREATE INDEX notification_settled ON notification (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX notification_to_erase ON notification (expires_at) WHERE settled_at IS NOT NULL AND payload IS NOT NULL;
+
+CREATE TABLE attempt (
+    tenant TEXT NOT NULL,
+    notification BLOB NOT NULL REFERENCES notification (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,                         -- of the lease that it was made under
+    number INTEGER NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    report TEXT NOT NULL,
+    PRIMARY KEY (notification, epoch)
+) STRICT;
+
+CREATE TABLE artifact (
+    tenant TEXT NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    component BLOB NOT NULL,
+    PRIMARY KEY (tenant, digest)
+) STRICT;
+
+CREATE TABLE action (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    deployed INTEGER NOT NULL,
+    PRIMARY KEY (tenant, name),
+    FOREIGN KEY (tenant, name, deployed) REFERENCES version (tenant, action, number) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+
+CREATE TABLE version (
+    tenant TEXT NOT NULL,
+    action TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, action, number),
+    UNIQUE (tenant, action, digest),
+    FOREIGN KEY (tenant, digest) REFERENCES artifact (tenant, digest)
+) STRICT;
+
+CREATE TABLE secret (
+    tenant TEXT NOT NULL,
+    action TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (tenant, action, name)
+) STRICT;
+
+-- The latest time that was told, so that a clock that goes back is noticed.
+CREATE TABLE clock (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    latest INTEGER NOT NULL
+) STRICT;
+INSERT INTO clock VALUES (1, 0);

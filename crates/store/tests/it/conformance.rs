@@ -1,0 +1,503 @@
+//! What every driver must do. `conformance!(name, maker)` makes a module of tests out of it for each of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use phonebox_store::{Accept, Accepted, Filter, Lease, State, Store, Then};
+
+use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept};
+
+macro_rules! conformance {
+    ($name:ident, $fresh:expr, [$($test:ident),* $(,)?]) => {
+        mod $name {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::conformance::$test($fresh.await).await;
+            })*
+        }
+    };
+}
+
+conformance!(
+    on_sqlite,
+    crate::harness::Fresh::sqlite(),
+    [
+        what_is_accepted_is_there,
+        what_runs_at_once_is_leased_to_whoever_accepted_it,
+        a_request_is_accepted_once,
+        an_attempt_is_written_with_what_follows,
+        only_the_lease_of_the_row_counts,
+        a_retry_waits_for_its_time,
+        tenants_take_turns,
+        a_tenant_has_so_many_at_once,
+        what_has_expired_is_never_handed_out,
+        what_a_dead_node_held_comes_back,
+        what_kills_its_nodes_ends,
+        a_node_that_lives_keeps_what_it_has,
+        a_lease_given_back_was_no_attempt,
+        what_waits_can_be_canceled,
+        payloads_are_erased_when_nobody_needs_them,
+        tenants_see_their_own,
+        versions_count_up_and_can_be_rolled_back,
+        secrets_are_kept_by_name,
+        a_backup_has_everything,
+        many_at_once,
+    ]
+);
+
+pub(crate) async fn what_is_accepted_is_there(fresh: Fresh) {
+    let id = fresh.queue("acme").await;
+    let now = fresh.store.now().await.unwrap();
+    let found = fresh.store.notification("acme", id).await.unwrap().unwrap();
+    assert!(found.attempts.is_empty(), "{found:?}");
+    let item = found.item;
+    assert_eq!((item.id, &*item.action, item.attempts), (id, "sms", 0));
+    assert_eq!((item.state, item.settled_at), (State::Queued, None));
+    assert_eq!((item.accepted_at, item.run_at), (now, now));
+    assert_eq!(item.expires_at, now + VALID);
+    assert_eq!(fresh.store.next_due().await.unwrap(), Some(now));
+
+    let claimed = fresh.claim(10).await;
+    assert_eq!(claimed.len(), 1, "{claimed:?}");
+    let leased = &claimed[0];
+    assert_eq!((&*leased.tenant, &*leased.action), ("acme", "sms"));
+    assert_eq!((leased.id, leased.attempt), (id, 1));
+    assert_eq!(leased.payload, id.to_bytes());
+    assert_eq!(leased.expires_at, now + VALID);
+    assert_eq!(fresh.store.next_due().await.unwrap(), None);
+    assert_eq!(fresh.claim(10).await, []);
+}
+
+pub(crate) async fn what_runs_at_once_is_leased_to_whoever_accepted_it(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    assert_eq!(
+        (leased.attempt, leased.lease),
+        (
+            1,
+            Lease {
+                owner: HERE,
+                epoch: 1
+            }
+        )
+    );
+    assert_eq!(fresh.claim(10).await, []);
+    let found = fresh.store.notification("acme", leased.id).await.unwrap();
+    let item = found.unwrap().item;
+    assert_eq!((item.state, item.attempts), (State::Leased, 1));
+}
+
+pub(crate) async fn a_request_is_accepted_once(fresh: Fresh) {
+    let with = |key: u8, request: u8| Accept {
+        idempotency_key: Some([key; 32]),
+        request: [request; 32],
+        ..accept(None)
+    };
+    let first = with(1, 1);
+    let id = first.id;
+    let accept = async |tenant: &str, accept| fresh.store.accept(tenant, accept).await.unwrap();
+    assert_eq!(accept("acme", first).await, Accepted::Queued);
+    assert_eq!(accept("acme", with(1, 1)).await, Accepted::Before(id));
+    assert_eq!(accept("acme", with(1, 2)).await, Accepted::Conflict);
+    assert_eq!(accept("acme", with(2, 1)).await, Accepted::Queued);
+    assert_eq!(accept("other", with(1, 2)).await, Accepted::Queued);
+    // Also when it is settled.
+    for leased in fresh.claim(10).await {
+        assert!(fresh.settle(&leased, Then::Settled(State::Sent)).await);
+    }
+    assert_eq!(accept("acme", with(1, 1)).await, Accepted::Before(id));
+}
+
+pub(crate) async fn an_attempt_is_written_with_what_follows(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    let second = Duration::from_secs(1);
+    assert!(fresh.settle(&leased, Then::RetryAfter(second)).await);
+    fresh.clock.advance(second);
+    let again = fresh.claim(10).await.remove(0);
+    assert_eq!((again.id, again.attempt), (leased.id, 2));
+    assert_eq!(
+        again.lease,
+        Lease {
+            owner: THERE,
+            epoch: 2
+        }
+    );
+    fresh.clock.advance(second);
+    assert!(fresh.settle(&again, Then::Settled(State::Dropped)).await);
+    let found = fresh.store.notification("acme", leased.id).await.unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.item.state, State::Dropped);
+    assert_eq!(found.item.settled_at, Some(fresh.clock.now()));
+    let numbers: Vec<u32> = found
+        .attempts
+        .iter()
+        .map(|attempt| attempt.number)
+        .collect();
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(found.attempts[1].began, fresh.clock.now());
+    assert_eq!(found.attempts[1].report, r#"{"attempt":2}"#);
+}
+
+pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
+    let old = fresh.lease("acme").await;
+    fresh.clock.advance(Store::LEASE + Duration::from_secs(1));
+    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 1);
+    // Nobody has it: the old lease is no lease any more.
+    assert!(!fresh.settle(&old, Then::Settled(State::Sent)).await);
+    let new = fresh.claim(1).await.remove(0);
+    assert!(!fresh.settle(&old, Then::Settled(State::Sent)).await);
+    for forged in [
+        Lease {
+            epoch: old.lease.epoch,
+            ..new.lease
+        },
+        Lease {
+            owner: HERE,
+            ..new.lease
+        },
+    ] {
+        let mut leased = new.clone();
+        leased.lease = forged;
+        assert!(!fresh.settle(&leased, Then::Settled(State::Sent)).await);
+        let released = fresh.store.release("acme", leased.id, forged).await;
+        assert!(!released.unwrap());
+    }
+    let mut elsewhere = new.clone();
+    elsewhere.tenant = "other".to_owned();
+    assert!(!fresh.settle(&elsewhere, Then::Settled(State::Sent)).await);
+    assert!(fresh.settle(&new, Then::Settled(State::Dropped)).await);
+    assert!(!fresh.settle(&new, Then::Settled(State::Sent)).await);
+    let found = fresh.store.notification("acme", new.id).await.unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.item.state, State::Dropped);
+    // What came late is kept, for whoever wants to know why somebody got two messages.
+    assert_eq!(found.attempts.len(), 2, "{found:?}");
+}
+
+pub(crate) async fn a_retry_waits_for_its_time(fresh: Fresh) {
+    let wait = Duration::from_secs(5);
+    let leased = fresh.lease("acme").await;
+    assert!(fresh.settle(&leased, Then::RetryAfter(wait)).await);
+    let due = fresh.clock.now() + wait;
+    assert_eq!(fresh.store.next_due().await.unwrap(), Some(due));
+    fresh.clock.advance(wait - Duration::from_millis(1));
+    assert_eq!(fresh.claim(10).await, []);
+    fresh.clock.advance(Duration::from_millis(1));
+    assert_eq!(fresh.claim(10).await.len(), 1);
+}
+
+pub(crate) async fn tenants_take_turns(fresh: Fresh) {
+    for _ in 0..50 {
+        fresh.queue("a-loud-one").await;
+    }
+    for tenant in ["b", "c"] {
+        fresh.queue(tenant).await;
+        fresh.queue(tenant).await;
+    }
+    // One at a time, and several at once.
+    let mut served = Vec::new();
+    for most in [1, 1, 1, 3, 2] {
+        let claimed = fresh.claim(most).await;
+        assert_eq!(claimed.len(), most);
+        served.extend(claimed.into_iter().map(|leased| leased.tenant));
+    }
+    let loud = "a-loud-one";
+    assert_eq!(served, [loud, "b", "c", loud, "b", "c", loud, loud]);
+    // Of one tenant, who has waited longest comes first.
+    let ids: Vec<_> = fresh.claim(3).await.into_iter().map(|one| one.id).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+}
+
+pub(crate) async fn a_tenant_has_so_many_at_once(fresh: Fresh) {
+    let running = fresh.lease("acme").await;
+    for _ in 0..5 {
+        fresh.queue("acme").await;
+    }
+    fresh.queue("other").await;
+    let claimed = fresh.claim_for(THERE, 10, 3).await;
+    let of = |tenant: &str| claimed.iter().filter(|one| one.tenant == tenant).count();
+    assert_eq!((of("acme"), of("other")), (2, 1), "{claimed:?}");
+    assert_eq!(fresh.claim_for(HERE, 10, 3).await, []);
+    assert!(fresh.settle(&running, Then::Settled(State::Sent)).await);
+    assert_eq!(fresh.claim_for(HERE, 10, 3).await.len(), 1);
+}
+
+pub(crate) async fn what_has_expired_is_never_handed_out(fresh: Fresh) {
+    let id = fresh.queue("acme").await;
+    fresh.clock.advance(VALID);
+    let fresher = fresh.queue("acme").await;
+    let ids: Vec<_> = fresh.claim(10).await.iter().map(|one| one.id).collect();
+    assert_eq!(ids, [fresher]);
+    let item = fresh.store.notification("acme", id).await.unwrap();
+    let item = item.unwrap().item;
+    assert_eq!((item.state, item.attempts), (State::Expired, 0));
+    assert_eq!(item.settled_at, Some(fresh.clock.now()));
+}
+
+pub(crate) async fn what_a_dead_node_held_comes_back(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    fresh.clock.advance(Store::LEASE);
+    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+    fresh.clock.advance(Duration::from_millis(1));
+    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 1);
+    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+    let again = fresh.claim(10).await.remove(0);
+    assert_eq!((again.id, again.attempt), (leased.id, 2));
+}
+
+pub(crate) async fn what_kills_its_nodes_ends(fresh: Fresh) {
+    let id = fresh.lease("acme").await.id;
+    for attempt in 1..=3 {
+        fresh.clock.advance(Store::LEASE + Duration::from_millis(1));
+        assert_eq!(fresh.store.reap(3).await.unwrap(), 1);
+        assert_eq!(fresh.claim(1).await.len(), usize::from(attempt < 3));
+    }
+    let item = fresh.store.notification("acme", id).await.unwrap();
+    let item = item.unwrap().item;
+    assert_eq!((item.state, item.attempts), (State::Exhausted, 3));
+    assert_eq!(item.settled_at, Some(fresh.clock.now()));
+}
+
+pub(crate) async fn a_node_that_lives_keeps_what_it_has(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    for _ in 0..5 {
+        fresh.clock.advance(Store::LEASE / 2);
+        fresh.store.renew(HERE).await.unwrap();
+        fresh.store.renew(THERE).await.unwrap();
+        assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+    }
+    assert!(fresh.settle(&leased, Then::Settled(State::Sent)).await);
+}
+
+pub(crate) async fn a_lease_given_back_was_no_attempt(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    let released = fresh.store.release("acme", leased.id, leased.lease).await;
+    assert!(released.unwrap());
+    let again = fresh.claim(10).await.remove(0);
+    assert_eq!((again.id, again.attempt), (leased.id, 1));
+    assert_ne!(again.lease, leased.lease);
+    assert!(!fresh.settle(&leased, Then::Settled(State::Sent)).await);
+    assert!(fresh.settle(&again, Then::Settled(State::Sent)).await);
+}
+
+pub(crate) async fn what_waits_can_be_canceled(fresh: Fresh) {
+    let waiting = fresh.queue("acme").await;
+    let running = fresh.lease("acme").await;
+    let cancel = async |tenant: &str, id| fresh.store.cancel(tenant, id).await.unwrap();
+    assert!(!cancel("other", waiting).await);
+    assert!(cancel("acme", waiting).await);
+    assert!(!cancel("acme", waiting).await);
+    assert!(!cancel("acme", running.id).await);
+    assert_eq!(fresh.claim(10).await, []);
+    let item = fresh.store.notification("acme", waiting).await.unwrap();
+    assert_eq!(item.unwrap().item.state, State::Canceled);
+}
+
+pub(crate) async fn payloads_are_erased_when_nobody_needs_them(fresh: Fresh) {
+    let day = Duration::from_hours(24);
+    let erase = async || fresh.store.erase(day).await.unwrap();
+    let sent = fresh.lease("acme").await;
+    assert!(fresh.settle(&sent, Then::Settled(State::Sent)).await);
+    let waiting = fresh.queue("acme").await;
+    assert_eq!(erase().await, (0, 0));
+    fresh.clock.advance(VALID);
+    // Not of what waits: that it has expired is found when it is due.
+    assert_eq!(erase().await, (1, 0));
+    assert_eq!(fresh.claim(10).await, []);
+    assert_eq!(erase().await, (1, 0));
+    fresh.clock.advance(day - VALID);
+    assert_eq!(erase().await, (0, 1));
+    assert!(
+        fresh
+            .store
+            .notification("acme", sent.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        fresh
+            .store
+            .notification("acme", waiting)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    fresh.clock.advance(VALID);
+    assert_eq!(erase().await, (0, 1));
+}
+
+pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
+    let mut own = Vec::new();
+    for _ in 0..5 {
+        own.insert(0, fresh.queue("acme").await);
+        fresh.queue("other").await;
+    }
+    let list = async |state, before, most| -> Vec<_> {
+        let filter = Filter {
+            state,
+            before,
+            most,
+        };
+        let items = fresh.store.notifications("acme", filter).await.unwrap();
+        items.into_iter().map(|item| item.id).collect()
+    };
+    assert_eq!(list(None, None, 10).await, own);
+    assert_eq!(list(None, None, 2).await, own[..2]);
+    assert_eq!(list(None, Some(own[1]), 2).await, own[2..4]);
+    assert_eq!(list(Some(State::Sent), None, 10).await, []);
+    assert!(fresh.store.cancel("acme", own[3]).await.unwrap());
+    assert_eq!(list(Some(State::Canceled), None, 10).await, [own[3]]);
+    assert!(
+        fresh
+            .store
+            .notification("other", own[0])
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+pub(crate) async fn versions_count_up_and_can_be_rolled_back(fresh: Fresh) {
+    let store = &fresh.store;
+    let deploy = async |tenant: &str, digest: u8| {
+        let component = vec![digest; 3];
+        store
+            .deploy(tenant, "sms", [digest; 32], component)
+            .await
+            .unwrap()
+    };
+    let deployed = async || store.deployed("acme", "sms").await.unwrap();
+    assert_eq!(deployed().await, None);
+    let first = deploy("acme", 1).await;
+    let second = deploy("acme", 2).await;
+    assert_eq!((first.number, second.number), (1, 2));
+    assert_eq!(deployed().await, Some(second.clone()));
+    assert_eq!(deploy("other", 2).await.number, 1);
+    // The same again is the same.
+    assert_eq!(deploy("acme", 1).await, first);
+    assert_eq!(deployed().await, Some(first.clone()));
+    let roll_back = async |number| store.roll_back("acme", "sms", number).await.unwrap();
+    assert!(roll_back(2).await);
+    assert_eq!(deployed().await, Some(second.clone()));
+    assert!(!roll_back(3).await);
+    assert_eq!(
+        store.versions("acme", "sms").await.unwrap(),
+        [second, first]
+    );
+    assert_eq!(
+        store.component("acme", [1; 32]).await.unwrap(),
+        Some(vec![1; 3])
+    );
+    assert_eq!(store.component("other", [1; 32]).await.unwrap(), None);
+}
+
+pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
+    let store = &fresh.store;
+    let put = async |tenant: &str, name: &str, sealed: &[u8]| {
+        store
+            .put_secret(tenant, "sms", name, sealed.to_vec())
+            .await
+            .unwrap();
+    };
+    put("acme", "TOKEN", b"one").await;
+    put("acme", "ACCOUNT", b"two").await;
+    put("other", "TOKEN", b"three").await;
+    put("acme", "TOKEN", b"four").await;
+    let secrets = async |tenant: &str, action: &str| store.secrets(tenant, action).await.unwrap();
+    let kept = |name: &str, sealed: &[u8]| (name.to_owned(), sealed.to_vec());
+    assert_eq!(
+        secrets("acme", "sms").await,
+        [kept("ACCOUNT", b"two"), kept("TOKEN", b"four")]
+    );
+    assert_eq!(secrets("acme", "voice").await, []);
+    let remove = async |name: &str| store.remove_secret("acme", "sms", name).await.unwrap();
+    assert!(remove("TOKEN").await);
+    assert!(!remove("TOKEN").await);
+    assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
+}
+
+pub(crate) async fn a_backup_has_everything(fresh: Fresh) {
+    let id = fresh.queue("acme").await;
+    let copy = fresh.dir.path().join("copy.db");
+    fresh.store.back_up(&copy).await.unwrap();
+    fresh.queue("acme").await;
+    let copied = Store::sqlite(&copy).await.unwrap();
+    let filter = Filter {
+        state: None,
+        before: None,
+        most: 10,
+    };
+    let items = copied.notifications("acme", filter).await.unwrap();
+    assert_eq!(items.iter().map(|item| item.id).collect::<Vec<_>>(), [id]);
+    // It is not written over.
+    let again = fresh.store.back_up(&copy).await.unwrap_err();
+    assert!(again.to_string().contains("already exists"), "{again}");
+}
+
+/// Everything at once from many tasks: nothing is lost, and nothing is handed out twice.
+pub(crate) async fn many_at_once(fresh: Fresh) {
+    const EACH: usize = 25;
+    let tenants = ["a", "b", "c", "d"];
+    let accepting = tenants.map(|tenant| {
+        let store = fresh.store.clone();
+        tokio::spawn(async move {
+            for number in 0..EACH {
+                let node = (number % 2 == 0).then_some(HERE);
+                store.accept(tenant, accept(node)).await.unwrap();
+            }
+        })
+    });
+    let waiting = tenants.len() * (EACH / 2);
+    let taken = Arc::new(AtomicUsize::new(0));
+    let mut claiming = Vec::new();
+    for number in 3..7 {
+        let (store, clock, taken) = (fresh.store.clone(), fresh.clock.clone(), taken.clone());
+        claiming.push(tokio::spawn(async move {
+            let mut seen = Vec::new();
+            while taken.load(Ordering::SeqCst) < waiting {
+                let node = phonebox_store::Node([number; 16]);
+                let claim = phonebox_store::Claim {
+                    node,
+                    most: 3,
+                    per_tenant: 100,
+                };
+                for leased in store.claim(claim).await.unwrap() {
+                    seen.push(leased.id);
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    let attempt = crate::harness::attempt(1, clock.now());
+                    let sent = Then::Settled(State::Sent);
+                    let settled =
+                        store.settle(&leased.tenant, leased.id, leased.lease, attempt, sent);
+                    assert!(settled.await.unwrap());
+                }
+                tokio::task::yield_now().await;
+            }
+            seen
+        }));
+    }
+    for task in accepting {
+        task.await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for task in claiming {
+        seen.extend(task.await.unwrap());
+    }
+    let distinct: HashSet<_> = seen.iter().collect();
+    assert_eq!(distinct.len(), seen.len(), "handed out twice");
+    let mut of_state = Vec::new();
+    for tenant in tenants {
+        for state in [State::Sent, State::Leased] {
+            let filter = Filter {
+                state: Some(state),
+                before: None,
+                most: 100,
+            };
+            let items = fresh.store.notifications(tenant, filter).await.unwrap();
+            of_state.push(items.len());
+        }
+    }
+    assert_eq!(of_state.iter().sum::<usize>(), tenants.len() * EACH);
+    assert_eq!(of_state.iter().step_by(2).sum::<usize>(), seen.len());
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use phonebox_contract::NotificationId;
+use phonebox_store::{
+    Accept, Accepted, Attempt, Claim, Clock, Leased, Node, Options, Sqlite, Store, Then, Time,
+};
+use tempfile::TempDir;
+
+pub(crate) const HERE: Node = Node([1; 16]);
+pub(crate) const THERE: Node = Node([2; 16]);
+pub(crate) const VALID: Duration = Duration::from_mins(5);
+/// Attempts that a notification may have.
+pub(crate) const ATTEMPTS: u32 = 6;
+
+/// A store in a folder of its own, whose time stands still until it is told to pass.
+pub(crate) struct Fresh {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) dir: TempDir,
+}
+
+impl Fresh {
+    pub(crate) async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Time::from_millis(1_000_000_000_000));
+        let options = Options {
+            clock: clock.clone(),
+            ..Options::default()
+        };
+        let opened = Sqlite::open(dir.path().join("phonebox.db"), options).await;
+        let store = Store::new(opened.unwrap());
+        Self { store, clock, dir }
+    }
+
+    /// Accepts a notification that waits.
+    pub(crate) async fn queue(&self, tenant: &str) -> NotificationId {
+        let accept = accept(None);
+        let id = accept.id;
+        let accepted = self.store.accept(tenant, accept).await.unwrap();
+        assert_eq!(accepted, Accepted::Queued);
+        id
+    }
+
+    /// Accepts a notification that is delivered here at once.
+    pub(crate) async fn lease(&self, tenant: &str) -> Leased {
+        match self.store.accept(tenant, accept(Some(HERE))).await.unwrap() {
+            Accepted::Leased(leased) => leased,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn claim(&self, most: usize) -> Vec<Leased> {
+        self.claim_for(THERE, most, 100).await
+    }
+
+    pub(crate) async fn claim_for(
+        &self,
+        node: Node,
+        most: usize,
+        per_tenant: usize,
+    ) -> Vec<Leased> {
+        let claim = Claim {
+            node,
+            most,
+            per_tenant,
+        };
+        self.store.claim(claim).await.unwrap()
+    }
+
+    pub(crate) async fn settle(&self, leased: &Leased, then: Then) -> bool {
+        let attempt = attempt(leased.attempt, self.clock.now());
+        let Leased {
+            tenant, id, lease, ..
+        } = leased;
+        let settled = self.store.settle(tenant, *id, *lease, attempt, then);
+        settled.await.unwrap()
+    }
+}
+
+pub(crate) fn accept(lease: Option<Node>) -> Accept {
+    let id = NotificationId::new();
+    Accept {
+        id,
+        action: "sms".to_owned(),
+        idempotency_key: None,
+        request: [0; 32],
+        payload: id.to_bytes().to_vec(),
+        valid: VALID,
+        lease,
+    }
+}
+
+pub(crate) fn attempt(number: u32, at: Time) -> Attempt {
+    Attempt {
+        number,
+        began: at,
+        ended: at + Duration::from_millis(20),
+        report: format!(r#"{{"attempt":{number}}}"#),
+    }
+}
