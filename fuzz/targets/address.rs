@@ -86,8 +86,9 @@ fuzz_target!(|data: &[u8]| {
         let offset = data
             .iter()
             .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-        let inside = row.first + offset % (row.last - row.first).saturating_add(2);
-        if let Some(inside) = address(row.v4, inside) {
+        let inside = offset % (row.last - row.first).saturating_add(2);
+        let inside = row.first.checked_add(inside);
+        if let Some(inside) = inside.and_then(|inside| address(row.v4, inside)) {
             judge(inside);
         }
     }
