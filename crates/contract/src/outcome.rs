@@ -84,10 +84,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How a notification ended.
+/// Where a notification stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// It waits for its next attempt.
+    Queued,
+    /// An attempt is under way.
+    Leased,
     /// The provider accepted it.
     Sent,
     /// The action dropped it, or failed in a way that is not worth another try.
@@ -96,16 +100,44 @@ pub enum Status {
     Exhausted,
     /// The code would have been invalid by the time of the next attempt.
     Expired,
+    /// The platform took it back.
+    Canceled,
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Sent,
+        Self::Dropped,
+        Self::Exhausted,
+        Self::Expired,
+        Self::Canceled,
+    ];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased => "leased",
             Self::Sent => "sent",
             Self::Dropped => "dropped",
             Self::Exhausted => "exhausted",
             Self::Expired => "expired",
-        })
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether nothing follows any more.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Queued | Self::Leased)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

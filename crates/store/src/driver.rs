@@ -9,8 +9,8 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
-    Version,
+    Accept, Accepted, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node, Notification,
+    Then, Version,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -67,15 +67,15 @@ pub trait Driver: Send + Sync {
     /// Notifications, the latest first.
     fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>>;
 
-    /// Keeps a component as the next version of an action, and deploys that version. The same component again is the same
-    /// version.
-    fn deploy(
-        &self,
-        tenant: &str,
-        action: &str,
-        digest: [u8; 32],
-        component: Vec<u8>,
-    ) -> Answer<'_, Version>;
+    /// Keeps a component as the next version of an action, deploys that version and binds the action. The same component
+    /// again is the same version.
+    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version>;
+
+    /// Has an action deliver what its tenant sends from now on. False where there is no such action.
+    fn bind(&self, tenant: &str, action: &str) -> Answer<'_, bool>;
+
+    /// The action that delivers what a tenant sends.
+    fn bound(&self, tenant: &str) -> Answer<'_, Option<String>>;
 
     /// Deploys an earlier version again. False where there is none of this number.
     fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool>;
@@ -98,6 +98,9 @@ pub trait Driver: Send + Sync {
 
     /// An action's secrets by name, encrypted.
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Keeps this, if nothing was kept so far, and gives what is kept: a text that only who has the right key can read.
+    fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>>;
 
     /// Copies the whole of it into a new file, while it is in use.
     fn back_up(&self, to: &Path) -> Answer<'_, ()>;

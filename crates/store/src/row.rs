@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use phonebox_contract::NotificationId;
+use phonebox_contract::{NotificationId, Status};
 
 use crate::time::Time;
 
@@ -22,56 +22,6 @@ pub struct Lease {
     pub owner: Node,
     /// How often the row has been leased.
     pub epoch: u32,
-}
-
-/// Where a notification stands.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum State {
-    /// It waits for its next attempt.
-    Queued,
-    /// A node is at it.
-    Leased,
-    /// The provider accepted it.
-    Sent,
-    /// The action dropped it, or failed.
-    Dropped,
-    /// There were as many attempts as there may be.
-    Exhausted,
-    /// What it says is no longer true.
-    Expired,
-    /// The platform took it back.
-    Canceled,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Queued,
-        Self::Leased,
-        Self::Sent,
-        Self::Dropped,
-        Self::Exhausted,
-        Self::Expired,
-        Self::Canceled,
-    ];
-
-    /// Its name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Leased => "leased",
-            Self::Sent => "sent",
-            Self::Dropped => "dropped",
-            Self::Exhausted => "exhausted",
-            Self::Expired => "expired",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// Whether nothing follows any more.
-    pub const fn is_settled(self) -> bool {
-        !matches!(self, Self::Queued | Self::Leased)
-    }
 }
 
 /// A notification that is to be kept.
@@ -167,7 +117,7 @@ pub enum Then {
     /// Another one, this much later.
     RetryAfter(Duration),
     /// Nothing: this is how it ended.
-    Settled(State),
+    Settled(Status),
 }
 
 /// A notification as it is kept, without its payload.
@@ -178,7 +128,7 @@ pub struct Item {
     /// The action that delivers it.
     pub action: String,
     /// Where it stands.
-    pub state: State,
+    pub status: Status,
     /// How many attempts have begun.
     pub attempts: u32,
     /// When it was accepted.
@@ -203,12 +153,25 @@ pub struct Notification {
 /// Which notifications are asked for, the latest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter {
-    /// Only those in this state.
-    pub state: Option<State>,
+    /// Only those in this status.
+    pub status: Option<Status>,
     /// Only those accepted before this one.
     pub before: Option<NotificationId>,
     /// Most of them.
     pub most: usize,
+}
+
+/// What is to be deployed.
+#[derive(Clone)]
+pub struct Deploy {
+    /// The action's name.
+    pub action: String,
+    /// SHA-256 of the component.
+    pub digest: [u8; 32],
+    /// The component.
+    pub component: Vec<u8>,
+    /// Its secrets by name, encrypted, in place of those that it had.
+    pub secrets: Vec<(String, Vec<u8>)>,
 }
 
 /// An action's version.

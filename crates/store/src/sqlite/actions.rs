@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{sql, time};
-use crate::row::Version;
+use crate::row::{Deploy, Version};
 use crate::time::Time;
 
 const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
@@ -12,10 +12,14 @@ pub(super) fn deploy(
     connection: &Connection,
     now: Time,
     tenant: &str,
-    action: &str,
-    digest: [u8; 32],
-    component: &[u8],
+    deploy: &Deploy,
 ) -> rusqlite::Result<Version> {
+    let Deploy {
+        action,
+        digest,
+        component,
+        secrets,
+    } = deploy;
     connection
         .prepare_cached("INSERT INTO artifact VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![tenant, digest, component])?;
@@ -37,7 +41,31 @@ pub(super) fn deploy(
              ON CONFLICT (tenant, name) DO UPDATE SET deployed = excluded.deployed",
         )?
         .execute(params![tenant, action, version.number])?;
+    connection
+        .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2")?
+        .execute(params![tenant, action])?;
+    for (name, sealed) in secrets {
+        put_secret(connection, tenant, action, name, sealed)?;
+    }
+    bind(connection, tenant, action)?;
     Ok(version)
+}
+
+pub(super) fn bind(connection: &Connection, tenant: &str, action: &str) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO binding SELECT tenant, name FROM action WHERE tenant = ?1 AND name = ?2
+             ON CONFLICT (tenant) DO UPDATE SET action = excluded.action",
+        )?
+        .execute(params![tenant, action])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn bound(connection: &Connection, tenant: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT action FROM binding WHERE tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))
+        .optional()
 }
 
 pub(super) fn roll_back(
@@ -134,6 +162,13 @@ pub(super) fn secrets(
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect()
+}
+
+pub(super) fn mark(connection: &Connection, sealed: &[u8]) -> rusqlite::Result<Vec<u8>> {
+    connection
+        .prepare_cached("INSERT INTO mark VALUES (1, ?1) ON CONFLICT DO NOTHING")?
+        .execute([sealed])?;
+    connection.query_row("SELECT sealed FROM mark", [], |row| row.get(0))
 }
 
 fn version(row: &Row<'_>) -> rusqlite::Result<Version> {

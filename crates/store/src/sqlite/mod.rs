@@ -18,8 +18,8 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
-    Version,
+    Accept, Accepted, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node, Notification,
+    Then, Version,
 };
 use crate::time::{Clock, Time};
 
@@ -179,17 +179,21 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| queue::notifications(connection, &tenant, filter)))
     }
 
-    fn deploy(
-        &self,
-        tenant: &str,
-        action: &str,
-        digest: [u8; 32],
-        component: Vec<u8>,
-    ) -> Answer<'_, Version> {
+    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write(move |connection, now| actions::deploy(connection, now, &tenant, &deploy)),
+        )
+    }
+
+    fn bind(&self, tenant: &str, action: &str) -> Answer<'_, bool> {
         let (tenant, action) = (tenant.to_owned(), action.to_owned());
-        Box::pin(self.write(move |connection, now| {
-            actions::deploy(connection, now, &tenant, &action, digest, &component)
-        }))
+        Box::pin(self.write(move |connection, _| actions::bind(connection, &tenant, &action)))
+    }
+
+    fn bound(&self, tenant: &str) -> Answer<'_, Option<String>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::bound(connection, &tenant)))
     }
 
     fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool> {
@@ -239,6 +243,10 @@ impl Driver for Sqlite {
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>> {
         let (tenant, action) = (tenant.to_owned(), action.to_owned());
         Box::pin(self.read(move |connection| actions::secrets(connection, &tenant, &action)))
+    }
+
+    fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>> {
+        Box::pin(self.write(move |connection, _| actions::mark(connection, &sealed)))
     }
 
     fn back_up(&self, to: &Path) -> Answer<'_, ()> {
@@ -382,7 +390,7 @@ fn prepare(connection: &Connection, largest: Option<u64>) -> rusqlite::Result<Ti
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     connection.execute(
-        "UPDATE notification SET lease_until = 0 WHERE state = 'leased'",
+        "UPDATE notification SET lease_until = 0 WHERE status = 'leased'",
         [],
     )?;
     connection.query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use phonebox_contract::NotificationId;
+use phonebox_contract::{NotificationId, Status};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{sql, time};
 use crate::driver::Store;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, State, Then,
+    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
 };
 use crate::time::Time;
 
@@ -27,12 +27,12 @@ pub(super) fn accept(
     accept: Accept,
 ) -> rusqlite::Result<Accepted> {
     let expires_at = now + accept.valid;
-    let state = accept.lease.map_or(State::Queued, |_| State::Leased);
+    let status = accept.lease.map_or(Status::Queued, |_| Status::Leased);
     let begun = u32::from(accept.lease.is_some());
     let written = connection
         .prepare_cached(
             "INSERT INTO notification (
-                id, tenant, action, state, attempts, accepted_at, run_at, expires_at,
+                id, tenant, action, status, attempts, accepted_at, run_at, expires_at,
                 lease_owner, lease_epoch, lease_until, idempotency_key, request, payload
              ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12)
              ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
@@ -41,7 +41,7 @@ pub(super) fn accept(
             accept.id.to_bytes(),
             tenant,
             accept.action,
-            state.as_str(),
+            status.as_str(),
             begun,
             sql(now),
             sql(expires_at),
@@ -88,9 +88,9 @@ pub(super) fn settle(
     attempt: &Attempt,
     then: Then,
 ) -> rusqlite::Result<bool> {
-    let (state, run_at, settled_at) = match then {
-        Then::RetryAfter(wait) => (State::Queued, now + wait, None),
-        Then::Settled(state) => (state, now, Some(sql(now))),
+    let (status, run_at, settled_at) = match then {
+        Then::RetryAfter(wait) => (Status::Queued, now + wait, None),
+        Then::Settled(status) => (status, now, Some(sql(now))),
     };
     connection
         .prepare_cached(
@@ -109,15 +109,15 @@ pub(super) fn settle(
     let changed = connection
         .prepare_cached(
             "UPDATE notification
-             SET state = ?5, run_at = ?6, settled_at = ?7, lease_owner = NULL, lease_until = NULL
-             WHERE tenant = ?1 AND id = ?2 AND state = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
+             SET status = ?5, run_at = ?6, settled_at = ?7, lease_owner = NULL, lease_until = NULL
+             WHERE tenant = ?1 AND id = ?2 AND status = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
         )?
         .execute(params![
             tenant,
             id.to_bytes(),
             lease.owner.0,
             lease.epoch,
-            state.as_str(),
+            status.as_str(),
             sql(run_at),
             settled_at,
         ])?;
@@ -169,7 +169,7 @@ pub(super) fn claim(
 /// The tenant after this one, of those with something that waits; after the last comes the first.
 fn next_tenant(connection: &Connection, after: &str) -> rusqlite::Result<Option<String>> {
     let mut query = connection.prepare_cached(
-        "SELECT tenant FROM notification WHERE state = 'queued' AND tenant > ?1 ORDER BY tenant LIMIT 1",
+        "SELECT tenant FROM notification WHERE status = 'queued' AND tenant > ?1 ORDER BY tenant LIMIT 1",
     )?;
     let mut next = |after| query.query_row([after], |row| row.get(0)).optional();
     match next(after)? {
@@ -180,7 +180,9 @@ fn next_tenant(connection: &Connection, after: &str) -> rusqlite::Result<Option<
 
 fn leased_by(connection: &Connection, tenant: &str) -> rusqlite::Result<usize> {
     connection
-        .prepare_cached("SELECT count(*) FROM notification WHERE state = 'leased' AND tenant = ?1")?
+        .prepare_cached(
+            "SELECT count(*) FROM notification WHERE status = 'leased' AND tenant = ?1",
+        )?
         .query_row([tenant], |row| row.get::<_, u32>(0))
         .map(|count| count as usize)
 }
@@ -196,7 +198,7 @@ fn lease_next(
         let due = connection
             .prepare_cached(
                 "SELECT id, expires_at FROM notification
-                 WHERE state = 'queued' AND tenant = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT 1",
+                 WHERE status = 'queued' AND tenant = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT 1",
             )?
             .query_row(params![tenant, sql(now)], |row| {
                 Ok((id(row, 0)?, time(row.get(1)?)?))
@@ -208,7 +210,7 @@ fn lease_next(
         if expires_at <= now {
             connection
                 .prepare_cached(
-                    "UPDATE notification SET state = 'expired', settled_at = ?2 WHERE id = ?1",
+                    "UPDATE notification SET status = 'expired', settled_at = ?2 WHERE id = ?1",
                 )?
                 .execute(params![id.to_bytes(), sql(now)])?;
             continue;
@@ -216,7 +218,7 @@ fn lease_next(
         return connection
             .prepare_cached(
                 "UPDATE notification
-                 SET state = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
+                 SET status = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
                      lease_until = ?3
                  WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch",
             )?
@@ -243,7 +245,7 @@ fn lease_next(
 
 pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Time>> {
     connection
-        .prepare_cached("SELECT min(run_at) FROM notification WHERE state = 'queued'")?
+        .prepare_cached("SELECT min(run_at) FROM notification WHERE status = 'queued'")?
         .query_row([], |row| {
             row.get::<_, Option<i64>>(0)?.map(time).transpose()
         })
@@ -252,7 +254,7 @@ pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Time>
 pub(super) fn renew(connection: &Connection, now: Time, node: Node) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE notification SET lease_until = ?2 WHERE state = 'leased' AND lease_owner = ?1",
+            "UPDATE notification SET lease_until = ?2 WHERE status = 'leased' AND lease_owner = ?1",
         )?
         .execute(params![node.0, sql(now + Store::LEASE)])
         .map(drop)
@@ -262,9 +264,9 @@ pub(super) fn reap(connection: &Connection, now: Time, attempts: u32) -> rusqlit
     connection
         .prepare_cached(
             "UPDATE notification
-             SET state = iif(attempts >= ?2, 'exhausted', 'queued'), run_at = ?1,
+             SET status = iif(attempts >= ?2, 'exhausted', 'queued'), run_at = ?1,
                  settled_at = iif(attempts >= ?2, ?1, NULL), lease_owner = NULL, lease_until = NULL
-             WHERE state = 'leased' AND lease_until < ?1",
+             WHERE status = 'leased' AND lease_until < ?1",
         )?
         .execute(params![sql(now), attempts])
         .map(|count| count as u64)
@@ -280,8 +282,8 @@ pub(super) fn release(
     let changed = connection
         .prepare_cached(
             "UPDATE notification
-             SET state = 'queued', attempts = attempts - 1, run_at = ?5, lease_owner = NULL, lease_until = NULL
-             WHERE tenant = ?1 AND id = ?2 AND state = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
+             SET status = 'queued', attempts = attempts - 1, run_at = ?5, lease_owner = NULL, lease_until = NULL
+             WHERE tenant = ?1 AND id = ?2 AND status = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
         )?
         .execute(params![tenant, id.to_bytes(), lease.owner.0, lease.epoch, sql(now)])?;
     Ok(changed > 0)
@@ -295,8 +297,8 @@ pub(super) fn cancel(
 ) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
-            "UPDATE notification SET state = 'canceled', settled_at = ?3
-             WHERE tenant = ?1 AND id = ?2 AND state = 'queued'",
+            "UPDATE notification SET status = 'canceled', settled_at = ?3
+             WHERE tenant = ?1 AND id = ?2 AND status = 'queued'",
         )?
         .execute(params![tenant, id.to_bytes(), sql(now)])?;
     Ok(changed > 0)
@@ -331,7 +333,8 @@ pub(super) fn erase(
     Ok((payloads as u64, notifications as u64))
 }
 
-const ITEM: &str = "SELECT id, action, state, attempts, accepted_at, run_at, expires_at, settled_at
+const ITEM: &str =
+    "SELECT id, action, status, attempts, accepted_at, run_at, expires_at, settled_at
      FROM notification WHERE tenant = ?1";
 
 pub(super) fn notification(
@@ -373,12 +376,12 @@ pub(super) fn notifications(
     let most = i64::try_from(filter.most).unwrap_or(i64::MAX);
     connection
         .prepare_cached(&format!(
-            "{ITEM} AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
+            "{ITEM} AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
         ))?
         .query_map(
             params![
                 tenant,
-                filter.state.map(State::as_str),
+                filter.status.map(Status::as_str),
                 filter.before.map(NotificationId::to_bytes),
                 most,
             ],
@@ -388,13 +391,15 @@ pub(super) fn notifications(
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
-    let state: String = row.get(2)?;
-    let known = State::ALL.into_iter().find(|known| known.as_str() == state);
-    let unknown = || rusqlite::Error::InvalidColumnType(2, state.clone(), Type::Text);
+    let status: String = row.get(2)?;
+    let known = Status::ALL
+        .into_iter()
+        .find(|known| known.as_str() == status);
+    let unknown = || rusqlite::Error::InvalidColumnType(2, status.clone(), Type::Text);
     Ok(Item {
         id: id(row, 0)?,
         action: row.get(1)?,
-        state: known.ok_or_else(unknown)?,
+        status: known.ok_or_else(unknown)?,
         attempts: row.get(3)?,
         accepted_at: time(row.get(4)?)?,
         run_at: time(row.get(5)?)?,

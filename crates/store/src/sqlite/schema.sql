@@ -4,8 +4,8 @@ CREATE TABLE notification (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     tenant TEXT NOT NULL,
     action TEXT NOT NULL,
-    state TEXT NOT NULL
-        CHECK (state IN ('queued', 'leased', 'sent', 'dropped', 'exhausted', 'expired', 'canceled')),
+    status TEXT NOT NULL
+        CHECK (status IN ('queued', 'leased', 'sent', 'dropped', 'exhausted', 'expired', 'canceled')),
     attempts INTEGER NOT NULL,                      -- that have begun
     accepted_at INTEGER NOT NULL,
     run_at INTEGER NOT NULL,
@@ -17,15 +17,15 @@ CREATE TABLE notification (
     idempotency_key BLOB,                           -- both are keyed hashes
     request BLOB NOT NULL,
     payload BLOB,                                   -- encrypted; none once it is erased
-    CHECK ((state = 'leased') = (lease_owner IS NOT NULL)),
-    CHECK ((state IN ('queued', 'leased')) = (settled_at IS NULL))
+    CHECK ((status = 'leased') = (lease_owner IS NOT NULL)),
+    CHECK ((status IN ('queued', 'leased')) = (settled_at IS NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX notification_once ON notification (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX notification_of_tenant ON notification (tenant, id);
-CREATE INDEX notification_due_of_tenant ON notification (tenant, run_at) WHERE state = 'queued';
-CREATE INDEX notification_due ON notification (run_at) WHERE state = 'queued';
-CREATE INDEX notification_leased ON notification (tenant) WHERE state = 'leased';
+CREATE INDEX notification_due_of_tenant ON notification (tenant, run_at) WHERE status = 'queued';
+CREATE INDEX notification_due ON notification (run_at) WHERE status = 'queued';
+CREATE INDEX notification_leased ON notification (tenant) WHERE status = 'leased';
 CREATE INDEX notification_settled ON notification (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX notification_to_erase ON notification (expires_at) WHERE settled_at IS NOT NULL AND payload IS NOT NULL;
 
@@ -66,12 +66,25 @@ CREATE TABLE version (
     FOREIGN KEY (tenant, digest) REFERENCES artifact (tenant, digest)
 ) STRICT;
 
+-- The action that a tenant's notifications go to.
+CREATE TABLE binding (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    action TEXT NOT NULL,
+    FOREIGN KEY (tenant, action) REFERENCES action (tenant, name)
+) STRICT;
+
 CREATE TABLE secret (
     tenant TEXT NOT NULL,
     action TEXT NOT NULL,
     name TEXT NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (tenant, action, name)
+) STRICT;
+
+-- Something that only who has the right key can read.
+CREATE TABLE mark (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    sealed BLOB NOT NULL
 ) STRICT;
 
 -- The latest time that was told, so that a clock that goes back is noticed.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use phonebox_store::{Accept, Accepted, Filter, Lease, State, Store, Then};
+use phonebox_contract::Status;
+use phonebox_store::{Accept, Accepted, Filter, Lease, Store, Then};
 
-use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept};
+use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept, deploy};
 
 macro_rules! conformance {
     ($name:ident, $fresh:expr, [$($test:ident),* $(,)?]) => {
@@ -41,7 +42,9 @@ conformance!(
         payloads_are_erased_when_nobody_needs_them,
         tenants_see_their_own,
         versions_count_up_and_can_be_rolled_back,
+        one_action_of_a_tenant_is_bound,
         secrets_are_kept_by_name,
+        a_mark_is_made_once,
         a_backup_has_everything,
         many_at_once,
     ]
@@ -54,7 +57,7 @@ pub(crate) async fn what_is_accepted_is_there(fresh: Fresh) {
     assert!(found.attempts.is_empty(), "{found:?}");
     let item = found.item;
     assert_eq!((item.id, &*item.action, item.attempts), (id, "sms", 0));
-    assert_eq!((item.state, item.settled_at), (State::Queued, None));
+    assert_eq!((item.status, item.settled_at), (Status::Queued, None));
     assert_eq!((item.accepted_at, item.run_at), (now, now));
     assert_eq!(item.expires_at, now + VALID);
     assert_eq!(fresh.store.next_due().await.unwrap(), Some(now));
@@ -85,7 +88,7 @@ pub(crate) async fn what_runs_at_once_is_leased_to_whoever_accepted_it(fresh: Fr
     assert_eq!(fresh.claim(10).await, []);
     let found = fresh.store.notification("acme", leased.id).await.unwrap();
     let item = found.unwrap().item;
-    assert_eq!((item.state, item.attempts), (State::Leased, 1));
+    assert_eq!((item.status, item.attempts), (Status::Leased, 1));
 }
 
 pub(crate) async fn a_request_is_accepted_once(fresh: Fresh) {
@@ -104,7 +107,7 @@ pub(crate) async fn a_request_is_accepted_once(fresh: Fresh) {
     assert_eq!(accept("other", with(1, 2)).await, Accepted::Queued);
     // Also when it is settled.
     for leased in fresh.claim(10).await {
-        assert!(fresh.settle(&leased, Then::Settled(State::Sent)).await);
+        assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
     }
     assert_eq!(accept("acme", with(1, 1)).await, Accepted::Before(id));
 }
@@ -124,10 +127,10 @@ pub(crate) async fn an_attempt_is_written_with_what_follows(fresh: Fresh) {
         }
     );
     fresh.clock.advance(second);
-    assert!(fresh.settle(&again, Then::Settled(State::Dropped)).await);
+    assert!(fresh.settle(&again, Then::Settled(Status::Dropped)).await);
     let found = fresh.store.notification("acme", leased.id).await.unwrap();
     let found = found.unwrap();
-    assert_eq!(found.item.state, State::Dropped);
+    assert_eq!(found.item.status, Status::Dropped);
     assert_eq!(found.item.settled_at, Some(fresh.clock.now()));
     let numbers: Vec<u32> = found
         .attempts
@@ -144,9 +147,9 @@ pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
     fresh.clock.advance(Store::LEASE + Duration::from_secs(1));
     assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 1);
     // Nobody has it: the old lease is no lease any more.
-    assert!(!fresh.settle(&old, Then::Settled(State::Sent)).await);
+    assert!(!fresh.settle(&old, Then::Settled(Status::Sent)).await);
     let new = fresh.claim(1).await.remove(0);
-    assert!(!fresh.settle(&old, Then::Settled(State::Sent)).await);
+    assert!(!fresh.settle(&old, Then::Settled(Status::Sent)).await);
     for forged in [
         Lease {
             epoch: old.lease.epoch,
@@ -159,18 +162,18 @@ pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
     ] {
         let mut leased = new.clone();
         leased.lease = forged;
-        assert!(!fresh.settle(&leased, Then::Settled(State::Sent)).await);
+        assert!(!fresh.settle(&leased, Then::Settled(Status::Sent)).await);
         let released = fresh.store.release("acme", leased.id, forged).await;
         assert!(!released.unwrap());
     }
     let mut elsewhere = new.clone();
     elsewhere.tenant = "other".to_owned();
-    assert!(!fresh.settle(&elsewhere, Then::Settled(State::Sent)).await);
-    assert!(fresh.settle(&new, Then::Settled(State::Dropped)).await);
-    assert!(!fresh.settle(&new, Then::Settled(State::Sent)).await);
+    assert!(!fresh.settle(&elsewhere, Then::Settled(Status::Sent)).await);
+    assert!(fresh.settle(&new, Then::Settled(Status::Dropped)).await);
+    assert!(!fresh.settle(&new, Then::Settled(Status::Sent)).await);
     let found = fresh.store.notification("acme", new.id).await.unwrap();
     let found = found.unwrap();
-    assert_eq!(found.item.state, State::Dropped);
+    assert_eq!(found.item.status, Status::Dropped);
     // What came late is kept, for whoever wants to know why somebody got two messages.
     assert_eq!(found.attempts.len(), 2, "{found:?}");
 }
@@ -219,7 +222,7 @@ pub(crate) async fn a_tenant_has_so_many_at_once(fresh: Fresh) {
     let of = |tenant: &str| claimed.iter().filter(|one| one.tenant == tenant).count();
     assert_eq!((of("acme"), of("other")), (2, 1), "{claimed:?}");
     assert_eq!(fresh.claim_for(HERE, 10, 3).await, []);
-    assert!(fresh.settle(&running, Then::Settled(State::Sent)).await);
+    assert!(fresh.settle(&running, Then::Settled(Status::Sent)).await);
     assert_eq!(fresh.claim_for(HERE, 10, 3).await.len(), 1);
 }
 
@@ -231,7 +234,7 @@ pub(crate) async fn what_has_expired_is_never_handed_out(fresh: Fresh) {
     assert_eq!(ids, [fresher]);
     let item = fresh.store.notification("acme", id).await.unwrap();
     let item = item.unwrap().item;
-    assert_eq!((item.state, item.attempts), (State::Expired, 0));
+    assert_eq!((item.status, item.attempts), (Status::Expired, 0));
     assert_eq!(item.settled_at, Some(fresh.clock.now()));
 }
 
@@ -255,7 +258,7 @@ pub(crate) async fn what_kills_its_nodes_ends(fresh: Fresh) {
     }
     let item = fresh.store.notification("acme", id).await.unwrap();
     let item = item.unwrap().item;
-    assert_eq!((item.state, item.attempts), (State::Exhausted, 3));
+    assert_eq!((item.status, item.attempts), (Status::Exhausted, 3));
     assert_eq!(item.settled_at, Some(fresh.clock.now()));
 }
 
@@ -267,7 +270,7 @@ pub(crate) async fn a_node_that_lives_keeps_what_it_has(fresh: Fresh) {
         fresh.store.renew(THERE).await.unwrap();
         assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
     }
-    assert!(fresh.settle(&leased, Then::Settled(State::Sent)).await);
+    assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
 }
 
 pub(crate) async fn a_lease_given_back_was_no_attempt(fresh: Fresh) {
@@ -277,8 +280,8 @@ pub(crate) async fn a_lease_given_back_was_no_attempt(fresh: Fresh) {
     let again = fresh.claim(10).await.remove(0);
     assert_eq!((again.id, again.attempt), (leased.id, 1));
     assert_ne!(again.lease, leased.lease);
-    assert!(!fresh.settle(&leased, Then::Settled(State::Sent)).await);
-    assert!(fresh.settle(&again, Then::Settled(State::Sent)).await);
+    assert!(!fresh.settle(&leased, Then::Settled(Status::Sent)).await);
+    assert!(fresh.settle(&again, Then::Settled(Status::Sent)).await);
 }
 
 pub(crate) async fn what_waits_can_be_canceled(fresh: Fresh) {
@@ -291,14 +294,14 @@ pub(crate) async fn what_waits_can_be_canceled(fresh: Fresh) {
     assert!(!cancel("acme", running.id).await);
     assert_eq!(fresh.claim(10).await, []);
     let item = fresh.store.notification("acme", waiting).await.unwrap();
-    assert_eq!(item.unwrap().item.state, State::Canceled);
+    assert_eq!(item.unwrap().item.status, Status::Canceled);
 }
 
 pub(crate) async fn payloads_are_erased_when_nobody_needs_them(fresh: Fresh) {
     let day = Duration::from_hours(24);
     let erase = async || fresh.store.erase(day).await.unwrap();
     let sent = fresh.lease("acme").await;
-    assert!(fresh.settle(&sent, Then::Settled(State::Sent)).await);
+    assert!(fresh.settle(&sent, Then::Settled(Status::Sent)).await);
     let waiting = fresh.queue("acme").await;
     assert_eq!(erase().await, (0, 0));
     fresh.clock.advance(VALID);
@@ -334,9 +337,9 @@ pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
         own.insert(0, fresh.queue("acme").await);
         fresh.queue("other").await;
     }
-    let list = async |state, before, most| -> Vec<_> {
+    let list = async |status, before, most| -> Vec<_> {
         let filter = Filter {
-            state,
+            status,
             before,
             most,
         };
@@ -346,9 +349,9 @@ pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
     assert_eq!(list(None, None, 10).await, own);
     assert_eq!(list(None, None, 2).await, own[..2]);
     assert_eq!(list(None, Some(own[1]), 2).await, own[2..4]);
-    assert_eq!(list(Some(State::Sent), None, 10).await, []);
+    assert_eq!(list(Some(Status::Sent), None, 10).await, []);
     assert!(fresh.store.cancel("acme", own[3]).await.unwrap());
-    assert_eq!(list(Some(State::Canceled), None, 10).await, [own[3]]);
+    assert_eq!(list(Some(Status::Canceled), None, 10).await, [own[3]]);
     assert!(
         fresh
             .store
@@ -361,22 +364,17 @@ pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
 
 pub(crate) async fn versions_count_up_and_can_be_rolled_back(fresh: Fresh) {
     let store = &fresh.store;
-    let deploy = async |tenant: &str, digest: u8| {
-        let component = vec![digest; 3];
-        store
-            .deploy(tenant, "sms", [digest; 32], component)
-            .await
-            .unwrap()
-    };
+    let make =
+        async |tenant: &str, digest: u8| store.deploy(tenant, deploy("sms", digest)).await.unwrap();
     let deployed = async || store.deployed("acme", "sms").await.unwrap();
     assert_eq!(deployed().await, None);
-    let first = deploy("acme", 1).await;
-    let second = deploy("acme", 2).await;
+    let first = make("acme", 1).await;
+    let second = make("acme", 2).await;
     assert_eq!((first.number, second.number), (1, 2));
     assert_eq!(deployed().await, Some(second.clone()));
-    assert_eq!(deploy("other", 2).await.number, 1);
+    assert_eq!(make("other", 2).await.number, 1);
     // The same again is the same.
-    assert_eq!(deploy("acme", 1).await, first);
+    assert_eq!(make("acme", 1).await, first);
     assert_eq!(deployed().await, Some(first.clone()));
     let roll_back = async |number| store.roll_back("acme", "sms", number).await.unwrap();
     assert!(roll_back(2).await);
@@ -391,6 +389,25 @@ pub(crate) async fn versions_count_up_and_can_be_rolled_back(fresh: Fresh) {
         Some(vec![1; 3])
     );
     assert_eq!(store.component("other", [1; 32]).await.unwrap(), None);
+}
+
+pub(crate) async fn one_action_of_a_tenant_is_bound(fresh: Fresh) {
+    let store = &fresh.store;
+    let bind = async |action: &str| store.bind("acme", action).await.unwrap();
+    let bound = async |tenant: &str| store.bound(tenant).await.unwrap();
+    assert!(!bind("sms").await);
+    assert_eq!(bound("acme").await, None);
+    for action in ["sms", "voice"] {
+        let deployed = store.deploy("acme", deploy(action, 1)).await;
+        assert_eq!(deployed.unwrap().number, 1);
+    }
+    assert_eq!(bound("acme").await.as_deref(), Some("voice"));
+    assert!(bind("sms").await);
+    assert_eq!(bound("acme").await.as_deref(), Some("sms"));
+    assert!(bind("voice").await);
+    assert!(!bind("carrier-pigeon").await);
+    assert_eq!(bound("acme").await.as_deref(), Some("voice"));
+    assert_eq!(bound("other").await, None);
 }
 
 pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
@@ -416,6 +433,18 @@ pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
     assert!(remove("TOKEN").await);
     assert!(!remove("TOKEN").await);
     assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
+    // What is deployed brings all that it has.
+    let mut anew = deploy("sms", 1);
+    anew.secrets = vec![kept("KEY", b"five")];
+    store.deploy("acme", anew).await.unwrap();
+    assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"five")]);
+    assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
+}
+
+pub(crate) async fn a_mark_is_made_once(fresh: Fresh) {
+    let mark = async |sealed: &[u8]| fresh.store.mark(sealed.to_vec()).await.unwrap();
+    assert_eq!(mark(b"one").await, b"one");
+    assert_eq!(mark(b"two").await, b"one");
 }
 
 pub(crate) async fn a_backup_has_everything(fresh: Fresh) {
@@ -425,7 +454,7 @@ pub(crate) async fn a_backup_has_everything(fresh: Fresh) {
     fresh.queue("acme").await;
     let copied = Store::sqlite(&copy).await.unwrap();
     let filter = Filter {
-        state: None,
+        status: None,
         before: None,
         most: 10,
     };
@@ -467,7 +496,7 @@ pub(crate) async fn many_at_once(fresh: Fresh) {
                     seen.push(leased.id);
                     taken.fetch_add(1, Ordering::SeqCst);
                     let attempt = crate::harness::attempt(1, clock.now());
-                    let sent = Then::Settled(State::Sent);
+                    let sent = Then::Settled(Status::Sent);
                     let settled =
                         store.settle(&leased.tenant, leased.id, leased.lease, attempt, sent);
                     assert!(settled.await.unwrap());
@@ -486,18 +515,18 @@ pub(crate) async fn many_at_once(fresh: Fresh) {
     }
     let distinct: HashSet<_> = seen.iter().collect();
     assert_eq!(distinct.len(), seen.len(), "handed out twice");
-    let mut of_state = Vec::new();
+    let mut of_status = Vec::new();
     for tenant in tenants {
-        for state in [State::Sent, State::Leased] {
+        for status in [Status::Sent, Status::Leased] {
             let filter = Filter {
-                state: Some(state),
+                status: Some(status),
                 before: None,
                 most: 100,
             };
             let items = fresh.store.notifications(tenant, filter).await.unwrap();
-            of_state.push(items.len());
+            of_status.push(items.len());
         }
     }
-    assert_eq!(of_state.iter().sum::<usize>(), tenants.len() * EACH);
-    assert_eq!(of_state.iter().step_by(2).sum::<usize>(), seen.len());
+    assert_eq!(of_status.iter().sum::<usize>(), tenants.len() * EACH);
+    assert_eq!(of_status.iter().step_by(2).sum::<usize>(), seen.len());
 }

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use phonebox_contract::NotificationId;
 use phonebox_store::{
-    Accept, Accepted, Attempt, Claim, Clock, Leased, Node, Options, Sqlite, Store, Then, Time,
+    Accept, Accepted, Attempt, Claim, Clock, Deploy, Leased, Node, Options, Sqlite, Store, Then,
+    Time,
 };
 use tempfile::TempDir;
 
@@ -96,5 +97,14 @@ pub(crate) fn attempt(number: u32, at: Time) -> Attempt {
         began: at,
         ended: at + Duration::from_millis(20),
         report: format!(r#"{{"attempt":{number}}}"#),
+    }
+}
+
+pub(crate) fn deploy(action: &str, digest: u8) -> Deploy {
+    Deploy {
+        action: action.to_owned(),
+        digest: [digest; 32],
+        component: vec![digest; 3],
+        secrets: Vec::new(),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use phonebox_contract::NotificationId;
-use phonebox_store::{Accepted, Item, Leased, Node, State, Store, Then, Time};
+use phonebox_contract::{NotificationId, Status};
+use phonebox_store::{Accepted, Item, Leased, Node, Store, Then, Time};
 use proptest::prelude::*;
 
 use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept};
@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
     let then = prop_oneof![
         prop::sample::select(vec![500, 5_000, 60_000])
             .prop_map(|wait| Then::RetryAfter(Duration::from_millis(wait))),
-        prop::sample::select(vec![State::Sent, State::Dropped, State::Exhausted])
+        prop::sample::select(vec![Status::Sent, Status::Dropped, Status::Exhausted])
             .prop_map(Then::Settled),
     ];
     prop_oneof![
@@ -73,20 +73,20 @@ struct Row {
 }
 
 impl Row {
-    fn settle(&mut self, state: State, now: Time) {
-        self.item.state = state;
+    fn settle(&mut self, status: Status, now: Time) {
+        self.item.status = status;
         self.item.settled_at = Some(now);
         self.owner = None;
     }
 
     fn wait(&mut self, until: Time) {
-        self.item.state = State::Queued;
+        self.item.status = Status::Queued;
         self.item.run_at = until;
         self.owner = None;
     }
 
     fn lease(&mut self, node: Node, now: Time) {
-        self.item.state = State::Leased;
+        self.item.status = Status::Leased;
         self.item.attempts += 1;
         self.owner = Some(node);
         self.epoch += 1;
@@ -98,7 +98,7 @@ impl Row {
     }
 
     fn is_due(&self, now: Time) -> bool {
-        self.item.state == State::Queued && self.item.run_at <= now
+        self.item.status == Status::Queued && self.item.run_at <= now
     }
 }
 
@@ -130,9 +130,9 @@ impl World {
                 match then {
                     _ if !settled => {}
                     Then::RetryAfter(wait) => row.wait(now + wait),
-                    Then::Settled(state) => {
+                    Then::Settled(status) => {
                         row.item.run_at = now;
-                        row.settle(state, now);
+                        row.settle(status, now);
                     }
                 }
             }
@@ -163,9 +163,9 @@ impl World {
                 let (tenant, id) = (row.tenant, row.item.id);
                 let canceled = store.cancel(tenant, id).await.unwrap();
                 let row = self.row(id);
-                assert_eq!(canceled, row.item.state == State::Queued);
+                assert_eq!(canceled, row.item.status == Status::Queued);
                 if canceled {
-                    row.settle(State::Canceled, now);
+                    row.settle(Status::Canceled, now);
                 }
             }
             Step::Reap => {
@@ -177,7 +177,7 @@ impl World {
                         let exhausted = row.item.attempts >= ATTEMPTS;
                         row.wait(now);
                         if exhausted {
-                            row.settle(State::Exhausted, now);
+                            row.settle(Status::Exhausted, now);
                         }
                     }
                 }
@@ -198,7 +198,7 @@ impl World {
             item: Item {
                 id: accept.id,
                 action: accept.action.clone(),
-                state: State::Queued,
+                status: Status::Queued,
                 attempts: 0,
                 accepted_at: now,
                 run_at: now,
@@ -265,8 +265,8 @@ impl World {
                 continue;
             }
             let found = self.fresh.store.notification(row.tenant, row.item.id).await;
-            if found.unwrap().unwrap().item.state == State::Expired {
-                row.settle(State::Expired, now);
+            if found.unwrap().unwrap().item.status == Status::Expired {
+                row.settle(Status::Expired, now);
             }
         }
     }
@@ -276,7 +276,7 @@ impl World {
             let found = self.fresh.store.notification(row.tenant, row.item.id).await;
             assert_eq!(found.unwrap().unwrap().item, row.item);
         }
-        let waiting = |row: &&Row| row.item.state == State::Queued;
+        let waiting = |row: &&Row| row.item.status == Status::Queued;
         let due = self.rows.iter().filter(waiting).map(|row| row.item.run_at);
         assert_eq!(self.fresh.store.next_due().await.unwrap(), due.min());
     }

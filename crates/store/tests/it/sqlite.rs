@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use phonebox_contract::Fault;
-use phonebox_store::{Accepted, Clock, Options, Sqlite, State, Store, StoreError, Then, Time};
+use phonebox_contract::{Fault, Status};
+use phonebox_store::{Accepted, Clock, Options, Sqlite, Store, StoreError, Then, Time};
 use rusqlite::Connection;
 
 use crate::harness::{ATTEMPTS, Fresh, HERE, accept};
@@ -42,7 +42,7 @@ async fn what_was_under_way_waits_again_when_it_is_opened_anew() {
     assert_eq!(store.reap(ATTEMPTS).await.unwrap(), 1);
     for (id, attempts) in [(leased.id, 1), (waiting, 0)] {
         let item = store.notification("acme", id).await.unwrap().unwrap().item;
-        assert_eq!((item.state, item.attempts), (State::Queued, attempts));
+        assert_eq!((item.status, item.attempts), (Status::Queued, attempts));
     }
 }
 
