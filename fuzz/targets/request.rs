@@ -11,7 +11,7 @@ use url::{Position, Url};
 const METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 
 /// Security specification, E11.
-const HOST_OWNED: [&str; 18] = [
+const HOST_OWNED: [&str; 19] = [
     "host",
     "content-length",
     "transfer-encoding",
@@ -26,6 +26,7 @@ const HOST_OWNED: [&str; 18] = [
     "via",
     "x-real-ip",
     "cookie",
+    "cookie2",
     "accept-encoding",
     "metadata-flavor",
     "metadata",

@@ -190,8 +190,14 @@ const DROPPED: [&str; 14] = [
     "upgrade",
 ];
 
-/// Refuses a head whose body two readers could end at different places, or whose body is compressed.
-pub(crate) fn check(head: &http::response::Parts) -> Result<(), Error> {
+/// Refuses a head that is too large, whose body two readers could end at different places, or whose body is compressed.
+pub(crate) fn check(head: &http::response::Parts, largest: usize) -> Result<(), Error> {
+    // A head that arrives at once may be larger than the buffer that is made for it.
+    let fields = head.headers.iter();
+    let size = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    if size.sum::<usize>() > largest {
+        return Err(Error::ResponseHeaderSectionSize);
+    }
     let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     let length = lengths.next();

@@ -494,7 +494,7 @@ impl Reading<'_> {
         bytes_down: &mut u64,
     ) -> Result<Response, Error> {
         let limits = self.limits;
-        message::check(head)?;
+        message::check(head, limits.response_head)?;
         let size_limit = Error::ResponseBodySize(limits.response_body as u64);
         // What was announced as too much is not read at all.
         let announced = body.size_hint().exact().unwrap_or(0);

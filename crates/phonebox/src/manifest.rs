@@ -166,7 +166,7 @@ struct WrittenLimits {
 impl Manifest {
     /// Reads a manifest.
     pub fn parse(text: &str) -> Result<Self, InvalidManifest> {
-        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(shown(&error.to_string()));
+        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(shown_lines(&error.to_string()));
         let table: toml::Table = text.parse().map_err(syntax)?;
         known_keys(&table)?;
         let written: Written = toml::from_str(text).map_err(syntax)?;
@@ -294,6 +294,11 @@ fn only(table: &toml::Table, prefix: &str, known: &[&'static str]) -> Result<(),
 /// What a stranger wrote, as it may be shown: what would change how the text around it looks is escaped, and what is long is
 /// cut.
 fn shown(text: &str) -> String {
+    shown_lines(text).replace('\n', "\\u{a}")
+}
+
+/// [`shown`], where there are lines.
+fn shown_lines(text: &str) -> String {
     let hides = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -422,6 +427,11 @@ mod tests {
                 with("\"twilio\"", "\"tw ilio\""),
                 "`tw ilio` is not 1 to 128 letters",
                 "write a name like",
+            ),
+            (
+                with("\"custom-phone-provider\"", "\"\"\"custom\nphone\"\"\""),
+                "the trigger `custom\\u{a}phone`",
+                "write trigger =",
             ),
             (
                 with("description", "zzz"),

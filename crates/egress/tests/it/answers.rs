@@ -132,6 +132,11 @@ async fn p04_heads_have_limits() {
         "x: y\r\n".repeat(99)
     );
     let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1024 * 1024));
+    // Little enough to arrive at once.
+    let large = format!(
+        "HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n",
+        "y".repeat(33_000)
+    );
     let interim = format!("{}{OK}", "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000));
     let fourth = format!("{}{OK}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(4));
     let third = format!("{}{OK}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(3));
@@ -140,6 +145,7 @@ async fn p04_heads_have_limits() {
         ("more", more, "response-header-section-size"),
         ("full", full, "ok"),
         ("long", long, "response-header-section-size"),
+        ("large", large, "response-header-section-size"),
         ("interim", interim, "response-header-section-size"),
         ("fourth", fourth, "response-header-section-size"),
         ("third", third, "ok"),
