@@ -126,7 +126,9 @@ impl Keys {
             }
             let mut root = Zeroizing::new([0; KEY]);
             match STANDARD.decode_slice(text, &mut root[..]) {
-                Ok(KEY) if root.iter().any(|byte| *byte != root[0]) => keys.push(Key::new(root)),
+                Ok(KEY) if root.windows(2).any(|two| two.first() != two.last()) => {
+                    keys.push(Key::new(root));
+                }
                 _ => return Err(KeysError::Line { line }),
             }
         }
@@ -226,11 +228,7 @@ impl Key {
         [&head[..], nonce.as_ref(), &text].concat()
     }
 
-    fn open(
-        &self,
-        purpose: &[&str],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, CannotDecrypt> {
+    fn open(&self, purpose: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotDecrypt> {
         let (head, text) = sealed.split_at_checked(HEAD).ok_or(CannotDecrypt)?;
         let (head, nonce) = head.split_at(1 + ID);
         if head.first() != Some(&FORMAT) {
@@ -294,14 +292,21 @@ mod tests {
         let sealed = keys.seal(&PURPOSE, b"492016");
         assert_eq!(*keys.open(&PURPOSE, &sealed).unwrap(), b"492016");
         assert_ne!(keys.seal(&PURPOSE, b"492016"), sealed);
-        for other in [&["secret", "other"][..], &["secretacme"], &["secre", "tacme"]] {
+        for other in [
+            &["secret", "other"][..],
+            &["secretacme"],
+            &["secre", "tacme"],
+        ] {
             assert_eq!(keys.open(other, &sealed), Err(CannotDecrypt));
         }
         let stranger = Keys::generate();
         assert_eq!(stranger.open(&PURPOSE, &sealed), Err(CannotDecrypt));
         let secret = keys.seal_secret(&PURPOSE, b"hunter22");
         assert_eq!(*keys.open_secret(&PURPOSE, &secret).unwrap(), b"hunter22");
-        assert_eq!(keys.open_secret(&["secret", "other"], &secret), Err(CannotDecrypt));
+        assert_eq!(
+            keys.open_secret(&["secret", "other"], &secret),
+            Err(CannotDecrypt)
+        );
     }
 
     #[test]
@@ -311,7 +316,11 @@ mod tests {
         for at in 0..text.len() * 8 {
             let mut changed = text.clone();
             changed[at / 8] ^= 1 << (at % 8);
-            assert_eq!(keys.open(&PURPOSE, &changed), Err(CannotDecrypt), "bit {at}");
+            assert_eq!(
+                keys.open(&PURPOSE, &changed),
+                Err(CannotDecrypt),
+                "bit {at}"
+            );
         }
         for at in 0..secret.len() * 8 {
             let mut changed = secret.clone();
@@ -345,9 +354,15 @@ mod tests {
         let zeros = STANDARD.encode([0; KEY]);
         for (text, line) in [("x", 1), ("\n# a\nAAAA", 3), (&*zeros, 1)] {
             let error = Keys::parse(text).map(drop).unwrap_err();
-            assert!(matches!(error, KeysError::Line { line: at } if at == line), "{error}");
+            assert!(
+                matches!(error, KeysError::Line { line: at } if at == line),
+                "{error}"
+            );
         }
-        assert!(matches!(Keys::parse("# none").map(drop), Err(KeysError::None)));
+        assert!(matches!(
+            Keys::parse("# none").map(drop),
+            Err(KeysError::None)
+        ));
     }
 
     #[test]
@@ -360,7 +375,10 @@ mod tests {
         let sealed = Keys::from_file_or_new(&path).unwrap().seal(&PURPOSE, b"1");
         let again = Keys::from_file_or_new(&path).unwrap();
         assert_eq!(*again.open(&PURPOSE, &sealed).unwrap(), b"1");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(Keys::from_file(&path), Err(KeysError::Exposed(_))));
     }

@@ -30,13 +30,19 @@
 mod action;
 mod delivery;
 mod host;
+mod keys;
 mod manifest;
-pub mod schedule;
+mod tenant;
 
 pub use action::{Action, InvalidAction};
-pub use delivery::{Attempt, CODE_VALIDITY, Delivery};
+pub use delivery::{
+    Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery, DeliveryOptions,
+    schedule,
+};
 pub use host::{Builder, DeployError, Deployment, Phonebox};
+pub use keys::{CannotDecrypt, Keys, KeysError};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
+pub use tenant::{CannotDeploy, Send, SendError, Sent, Tenant};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{
@@ -49,6 +55,9 @@ pub use phonebox_runtime::{
     CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Occupancy,
     OpenError, Origin, Report, RunError, Runtime, Secrets, Usage,
 };
+
+pub use phonebox_store as store;
+pub use phonebox_store::{Store, StoreError};
 
 /// What the README says of this crate compiles.
 #[cfg(doctest)]

@@ -166,7 +166,8 @@ struct WrittenLimits {
 impl Manifest {
     /// Reads a manifest.
     pub fn parse(text: &str) -> Result<Self, InvalidManifest> {
-        let syntax = |error: toml::de::Error| InvalidManifest::Syntax(shown_lines(&error.to_string()));
+        let syntax =
+            |error: toml::de::Error| InvalidManifest::Syntax(shown_lines(&error.to_string()));
         let table: toml::Table = text.parse().map_err(syntax)?;
         known_keys(&table)?;
         let written: Written = toml::from_str(text).map_err(syntax)?;

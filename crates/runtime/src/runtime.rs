@@ -341,6 +341,11 @@ impl Digest {
     pub fn of(component: &[u8]) -> Self {
         Self(Sha256::digest(component).into())
     }
+
+    /// Its 32 bytes.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Display for Digest {

@@ -1,3 +1,10 @@
+//! From an event to a settled notification: [`Deployment::deliver`] without a store, [`Deliveries`] with one.
+
+mod deliveries;
+mod engine;
+pub mod schedule;
+mod slots;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -5,8 +12,11 @@ use phonebox_contract::{Event, NotificationId, Status};
 use phonebox_runtime::Report;
 use serde::{Serialize, Serializer};
 
+pub use self::deliveries::{CannotStart, Deliveries};
+pub(crate) use self::engine::Engine;
+pub use self::engine::{CannotLoad, DeliveryOptions};
+use self::schedule::Next;
 use crate::host::Deployment;
-use crate::schedule::{self, Next};
 
 /// How long a code is taken to be valid.
 pub const CODE_VALIDITY: Duration = Duration::from_mins(5);

@@ -1,0 +1,99 @@
+use std::fmt;
+use std::sync::Arc;
+
+use phonebox_contract::Fault;
+use phonebox_store::{Store, StoreError};
+use tokio::task::JoinSet;
+
+use super::engine::{DeliveryOptions, Engine, Phase};
+use crate::host::Phonebox;
+use crate::keys::Keys;
+use crate::tenant::Tenant;
+
+/// What the mark of a store says, encrypted.
+const MARK: &[u8] = b"phonebox";
+
+/// Delivers what tenants send, until it is [shut down](Deliveries::shutdown) or dropped. Dropped, it leaves what is under way to
+/// whoever opens the store next.
+pub struct Deliveries {
+    engine: Arc<Engine>,
+    tasks: JoinSet<()>,
+}
+
+/// Why nothing can be delivered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotStart {
+    /// The store does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store was encrypted with other keys.
+    #[error("none of the keys is the one that the store was encrypted with")]
+    WrongKeys,
+}
+
+impl CannotStart {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::WrongKeys => "give the keys that it was made with; new ones stand before those",
+        }
+    }
+
+    /// Whose fault it is: the platform's.
+    pub fn fault(&self) -> Fault {
+        Fault::Platform
+    }
+}
+
+impl Phonebox {
+    /// Begins to deliver from a store, whose contents are encrypted with these keys.
+    pub async fn start(
+        &self,
+        store: Store,
+        keys: Keys,
+        options: DeliveryOptions,
+    ) -> Result<Deliveries, CannotStart> {
+        let mark = store.mark(keys.seal(&["mark"], MARK)).await?;
+        if keys.open(&["mark"], &mark).is_err() {
+            return Err(CannotStart::WrongKeys);
+        }
+        let engine = Engine::new(self.clone(), store, keys, options);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(engine.clone().hand_out());
+        tasks.spawn(engine.clone().keep_up());
+        Ok(Deliveries { engine, tasks })
+    }
+}
+
+impl Deliveries {
+    /// A tenant of this name. There is nothing to set up: it has what is deployed for it.
+    pub fn tenant(&self, name: &str) -> Tenant {
+        Tenant::new(self.engine.clone(), name)
+    }
+
+    /// The host that attempts run on.
+    pub fn phonebox(&self) -> &Phonebox {
+        &self.engine.phonebox
+    }
+
+    /// Accepts nothing more, lets what is under way end, and gives back what does not end in time: whoever opens the store
+    /// next tries it again.
+    pub async fn shutdown(mut self) {
+        self.engine.drain().await;
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        self.engine.phase.send_replace(Phase::Ending);
+    }
+}
+
+impl fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries").finish_non_exhaustive()
+    }
+}

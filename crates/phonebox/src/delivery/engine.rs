@@ -1,0 +1,636 @@
+//! What delivers: takes notifications from the store and sees to it that each is settled.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use phonebox_contract::{Event, Fault, NotificationId, Status};
+use phonebox_runtime::{Report, RunError, Secrets};
+use phonebox_store::{Accept, Accepted, Attempt, Claim, Leased, Node, Store, StoreError, Then};
+use serde::Serialize;
+use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::schedule::{self, ATTEMPTS, Next};
+use super::slots::{Slot, Slots};
+use crate::action::{Action, InvalidAction};
+use crate::host::{DeployError, Deployment, Phonebox};
+use crate::keys::{CannotDecrypt, Keys};
+use crate::tenant::SendError;
+
+/// Most that is taken from the store at once.
+const CLAIMED: usize = 64;
+/// How long at the most until the store is looked at, though nobody said that there is something.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often what dead nodes held is taken back.
+const REAP: Duration = Duration::from_secs(5);
+/// How often what nobody needs is erased.
+const ERASE: Duration = Duration::from_secs(30);
+/// How long is waited before the store is tried again, at first and at the most.
+const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+
+/// How notifications are delivered.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DeliveryOptions {
+    /// Attempts under way at once. Default: 256.
+    pub at_once: usize,
+    /// Attempts of one tenant under way at once. Default: 20.
+    pub at_once_of_tenant: usize,
+    /// Actions that are kept ready to run. Default: 1,000.
+    pub ready_actions: usize,
+    /// How long settled notifications are kept. Default: 30 days.
+    pub keep: Duration,
+    /// How long attempts under way have to end when it is shut down. Default: 25 s.
+    pub drain: Duration,
+}
+
+impl Default for DeliveryOptions {
+    fn default() -> Self {
+        Self {
+            at_once: 256,
+            at_once_of_tenant: 20,
+            ready_actions: 1000,
+            keep: Duration::from_hours(30 * 24),
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+pub(crate) struct Engine {
+    pub(crate) phonebox: Phonebox,
+    pub(crate) store: Store,
+    keys: Keys,
+    node: Node,
+    options: DeliveryOptions,
+    slots: Arc<Slots>,
+    ready: Mutex<LruCache<(String, String), Ready>>,
+    /// The action that each tenant's notifications go to.
+    bound: Mutex<LruCache<String, String>>,
+    settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
+    /// How far it is shut down.
+    pub(crate) phase: watch::Sender<Phase>,
+}
+
+/// A deployment, once somebody has loaded it. Who comes meanwhile waits for that.
+type Ready = Arc<AsyncMutex<Option<Deployment>>>;
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Running,
+    /// Nothing new is begun.
+    Draining,
+    /// What is under way is given back.
+    Ending,
+}
+
+/// Why an action that is deployed cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotLoad {
+    /// There is none of this name any more.
+    #[error("the tenant has no action {0}")]
+    Missing(String),
+    /// The store does not give it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret cannot be decrypted.
+    #[error("the secret {name} cannot be read")]
+    Secret {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: CannotDecrypt,
+    },
+    /// What is kept is no action any more.
+    #[error(transparent)]
+    Action(#[from] InvalidAction),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The process is ending.
+    #[error("phonebox is shutting down")]
+    ShuttingDown,
+}
+
+impl CannotLoad {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing(_) => Some("deploy it again".to_owned()),
+            Self::Store(error) => Some(error.hint().to_owned()),
+            Self::Secret { .. } => Some(
+                "start phonebox with the key that it was encrypted with, or set it again"
+                    .to_owned(),
+            ),
+            Self::Action(error) => error.hint(),
+            Self::Deploy(error) => error.hint(),
+            Self::ShuttingDown => None,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "action_missing",
+            Self::Store(_) => "store",
+            Self::Secret { .. } => "secret_unreadable",
+            Self::Action(_) => "action_invalid",
+            Self::Deploy(_) => "action_not_loaded",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+/// How an attempt came out that had no run: in the form of a [`Report`].
+#[derive(Serialize)]
+struct NoRun {
+    outcome: (),
+    error: NoRunError,
+    fault: Fault,
+}
+
+#[derive(Serialize)]
+struct NoRunError {
+    kind: &'static str,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        phonebox: Phonebox,
+        store: Store,
+        keys: Keys,
+        options: DeliveryOptions,
+    ) -> Arc<Self> {
+        let ready = NonZeroUsize::new(options.ready_actions).unwrap_or(NonZeroUsize::MIN);
+        Arc::new(Self {
+            phonebox,
+            store,
+            keys,
+            node: Node(NotificationId::new().to_bytes()),
+            options,
+            slots: Slots::new(options.at_once, options.at_once_of_tenant),
+            ready: Mutex::new(LruCache::new(ready)),
+            bound: Mutex::new(LruCache::new(ready)),
+            settled: Mutex::default(),
+            phase: watch::Sender::new(Phase::Running),
+        })
+    }
+
+    /// Keeps a notification, and begins with it if there is room. Gives its id, and whether it was there before.
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        tenant: &str,
+        event: Event,
+        idempotency_key: Option<&str>,
+        valid: Duration,
+    ) -> Result<(NotificationId, bool), SendError> {
+        if *self.phase.borrow() != Phase::Running {
+            return Err(SendError::ShuttingDown);
+        }
+        let action = self.bound(tenant).await?;
+        let action = action.ok_or_else(|| SendError::NoAction(tenant.to_owned()))?;
+        let id = NotificationId::new();
+        let slot = self.slot(tenant);
+        let fingerprint = |what, text: &str| {
+            let purpose = [what, tenant];
+            self.keys.fingerprint(&purpose, text.as_bytes())
+        };
+        let accept = Accept {
+            id,
+            action,
+            idempotency_key: idempotency_key.map(|key| fingerprint("idempotency-key", key)),
+            request: fingerprint("request", &event.to_json()),
+            payload: self.seal(tenant, id, &event),
+            valid,
+            lease: slot.as_ref().map(|_| self.node),
+        };
+        match (self.store.accept(tenant, accept).await?, slot) {
+            (Accepted::Leased(leased), Some(slot)) => {
+                self.begin(leased, Some(Arc::new(event)), slot);
+            }
+            (Accepted::Queued | Accepted::Leased(_), _) => self.wake(),
+            (Accepted::Before(id), _) => return Ok((id, true)),
+            (Accepted::Conflict, _) => return Err(SendError::Conflict),
+        }
+        Ok((id, false))
+    }
+
+    /// A slot for an attempt that would begin at once.
+    fn slot(self: &Arc<Self>, tenant: &str) -> Option<Slot> {
+        let running = *self.phase.borrow() == Phase::Running;
+        running.then(|| self.slots.take(tenant)).flatten()
+    }
+
+    /// Something waits in the store.
+    fn wake(&self) {
+        self.slots.freed.notify_one();
+    }
+
+    /// Begins an attempt.
+    fn begin(self: &Arc<Self>, leased: Leased, event: Option<Arc<Event>>, slot: Slot) {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            let mut phase = engine.phase.subscribe();
+            let (tenant, id, lease) = (leased.tenant.clone(), leased.id, leased.lease);
+            tokio::select! {
+                () = engine.attempt(leased, event) => {}
+                () = reached(&mut phase, Phase::Ending) => {
+                    // It may have reached the provider; whoever takes it over tries again.
+                    if let Err(error) = engine.store.release(&tenant, id, lease).await {
+                        tracing::warn!(notification = %id, %error, "a lease could not be given back");
+                    }
+                }
+            }
+            drop(slot);
+        });
+    }
+
+    async fn attempt(&self, leased: Leased, event: Option<Arc<Event>>) {
+        let Ok(began) = self.store.now().await else {
+            return;
+        };
+        let number = leased.attempt;
+        let (report, next) = if leased.expires_at <= began {
+            let told = NoRunError {
+                kind: "expired",
+                message: "what it says was no longer true when its turn came".to_owned(),
+                hint: None,
+            };
+            (no_run(told), Next::Settled(Status::Expired))
+        } else {
+            match self.run(&leased, event).await {
+                Ok(report) => {
+                    let next = self.next(&report.result, &leased).await;
+                    (serde_json::to_string(&report).unwrap_or_default(), next)
+                }
+                Err(error) => {
+                    tracing::error!(
+                        tenant = leased.tenant,
+                        action = leased.action,
+                        notification = %leased.id,
+                        %error,
+                        "an action cannot be loaded",
+                    );
+                    let told = NoRunError {
+                        kind: error.kind(),
+                        message: error.to_string(),
+                        hint: error.hint(),
+                    };
+                    let next = self.next(&Err(RunError::Host), &leased).await;
+                    (no_run(told), next)
+                }
+            }
+        };
+        let ended = self.store.now().await.unwrap_or(began);
+        let attempt = Attempt {
+            number,
+            began,
+            ended,
+            report,
+        };
+        self.settle(&leased, attempt, next).await;
+    }
+
+    async fn next(
+        &self,
+        result: &Result<phonebox_contract::Outcome, RunError>,
+        leased: &Leased,
+    ) -> Next {
+        let now = self.store.now().await.unwrap_or(leased.expires_at);
+        let valid = leased.expires_at.since(now);
+        schedule::next(
+            result,
+            leased.attempt,
+            rand::random_range(-1.0..=1.0),
+            valid,
+        )
+    }
+
+    async fn run(&self, leased: &Leased, event: Option<Arc<Event>>) -> Result<Report, CannotLoad> {
+        let Leased {
+            tenant, id, action, ..
+        } = leased;
+        let event = match event {
+            Some(event) => event,
+            None => self.unseal(leased).map_err(|source| CannotLoad::Secret {
+                name: "event".to_owned(),
+                source,
+            })?,
+        };
+        let deployment = self.deployment(tenant, action).await?;
+        Ok(deployment.attempt(event, *id, leased.attempt).await)
+    }
+
+    /// Writes down what came of an attempt. While the store fails, it is tried again: what was sent must not be forgotten.
+    async fn settle(&self, leased: &Leased, attempt: Attempt, next: Next) {
+        let Leased {
+            tenant, id, lease, ..
+        } = leased;
+        let then = match next {
+            Next::RetryAfter(wait) => Then::RetryAfter(wait),
+            Next::Settled(status) => Then::Settled(status),
+        };
+        let [mut again, longest] = STORE_AGAIN;
+        loop {
+            let settled = self
+                .store
+                .settle(tenant, *id, *lease, attempt.clone(), then);
+            match settled.await {
+                Ok(true) => break,
+                Ok(false) => {
+                    tracing::warn!(
+                        tenant,
+                        notification = %id,
+                        attempt = attempt.number,
+                        "an attempt came too late: another node has the notification by now",
+                    );
+                    return;
+                }
+                Err(StoreError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(notification = %id, %error, "an attempt could not be written down");
+                    sleep(again).await;
+                    again = (again * 2).min(longest);
+                }
+            }
+        }
+        match next {
+            Next::Settled(status) => self.tell(*id, status),
+            Next::RetryAfter(_) => self.wake(),
+        }
+    }
+
+    /// Is told how a notification ended that is not settled yet.
+    pub(crate) fn listen(&self, id: NotificationId) -> oneshot::Receiver<Status> {
+        let (tell, told) = oneshot::channel();
+        lock(&self.settled).entry(id).or_default().push(tell);
+        told
+    }
+
+    /// Tells who listens how a notification ended.
+    pub(crate) fn tell(&self, id: NotificationId, status: Status) {
+        for listener in lock(&self.settled).remove(&id).into_iter().flatten() {
+            // Who listened may be gone.
+            let _: Result<(), Status> = listener.send(status);
+        }
+    }
+
+    /// Nobody listens any more, perhaps.
+    pub(crate) fn forget_listeners(&self, id: NotificationId) {
+        let mut settled = lock(&self.settled);
+        if let Some(listeners) = settled.get_mut(&id) {
+            listeners.retain(|listener| !listener.is_closed());
+            if listeners.is_empty() {
+                settled.remove(&id);
+            }
+        }
+    }
+
+    fn seal(&self, tenant: &str, id: NotificationId, event: &Event) -> Vec<u8> {
+        let event = serde_json::to_vec(event).expect("every key of an event is a string");
+        let event = zeroize::Zeroizing::new(event);
+        self.keys.seal(&["event", tenant, &id.to_string()], &event)
+    }
+
+    fn unseal(&self, leased: &Leased) -> Result<Arc<Event>, CannotDecrypt> {
+        let Leased {
+            tenant,
+            id,
+            payload,
+            ..
+        } = leased;
+        let event = self
+            .keys
+            .open(&["event", tenant, &id.to_string()], payload)?;
+        let event = serde_json::from_slice(&event).map_err(|_| CannotDecrypt)?;
+        Ok(Arc::new(event))
+    }
+
+    /// A tenant's action, ready to run.
+    pub(crate) async fn deployment(
+        &self,
+        tenant: &str,
+        action: &str,
+    ) -> Result<Deployment, CannotLoad> {
+        let name = (tenant.to_owned(), action.to_owned());
+        let ready = lock(&self.ready)
+            .get_or_insert(name, Ready::default)
+            .clone();
+        let mut ready = ready.lock().await;
+        if let Some(deployment) = &*ready {
+            return Ok(deployment.clone());
+        }
+        let loaded = self.load(tenant, action).await?;
+        Ok(ready.insert(loaded).clone())
+    }
+
+    /// The action that delivers what a tenant sends.
+    async fn bound(&self, tenant: &str) -> Result<Option<String>, StoreError> {
+        if let Some(action) = lock(&self.bound).get(tenant) {
+            return Ok(Some(action.clone()));
+        }
+        let bound = self.store.bound(tenant).await?;
+        if let Some(action) = &bound {
+            lock(&self.bound).put(tenant.to_owned(), action.clone());
+        }
+        Ok(bound)
+    }
+
+    /// This is the action that a tenant's notifications go to from now on.
+    pub(crate) fn now_bound(&self, tenant: &str, action: &str) {
+        lock(&self.bound).put(tenant.to_owned(), action.to_owned());
+    }
+
+    /// This is what is deployed from now on.
+    pub(crate) fn deployed(&self, tenant: &str, action: &str, deployment: Option<Deployment>) {
+        let name = (tenant.to_owned(), action.to_owned());
+        // What is under way goes on with what it began with.
+        let ready = Arc::new(AsyncMutex::new(deployment));
+        lock(&self.ready).put(name, ready);
+    }
+
+    async fn load(&self, tenant: &str, action: &str) -> Result<Deployment, CannotLoad> {
+        let missing = || CannotLoad::Missing(action.to_owned());
+        let version = self.store.deployed(tenant, action).await?;
+        let version = version.ok_or_else(missing)?;
+        let component = self.store.component(tenant, version.digest).await?;
+        let component = component.ok_or_else(missing)?;
+        let mut secrets = Vec::new();
+        for (name, sealed) in self.store.secrets(tenant, action).await? {
+            match self.open_secret(tenant, action, &name, &sealed) {
+                Ok(value) => secrets.push((name, value)),
+                Err(source) => return Err(CannotLoad::Secret { name, source }),
+            }
+        }
+        let secrets: Secrets = secrets.into_iter().collect();
+        let (phonebox, tenant) = (self.phonebox.clone(), tenant.to_owned());
+        let load = move || -> Result<Deployment, CannotLoad> {
+            let action = Action::from_component(component)?;
+            Ok(phonebox.deploy(&tenant, &action, secrets)?)
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.map_err(|_| CannotLoad::ShuttingDown)?
+    }
+
+    pub(crate) fn seal_secret(
+        &self,
+        tenant: &str,
+        action: &str,
+        name: &str,
+        value: &str,
+    ) -> Vec<u8> {
+        let purpose = ["secret", tenant, action, name];
+        self.keys.seal_secret(&purpose, value.as_bytes())
+    }
+
+    fn open_secret(
+        &self,
+        tenant: &str,
+        action: &str,
+        name: &str,
+        sealed: &[u8],
+    ) -> Result<String, CannotDecrypt> {
+        let purpose = ["secret", tenant, action, name];
+        let value = self.keys.open_secret(&purpose, sealed)?;
+        String::from_utf8(value.to_vec()).map_err(|_| CannotDecrypt)
+    }
+}
+
+impl Engine {
+    /// Hands out what is due to free slots, until it is shut down.
+    pub(super) async fn hand_out(self: Arc<Self>) {
+        let mut phase = self.phase.subscribe();
+        loop {
+            let wait = self.hand_out_once().await;
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.slots.freed.notified() => {}
+                () = reached(&mut phase, Phase::Draining) => return,
+            }
+        }
+    }
+
+    /// Gives how long there is nothing to do, if nobody says otherwise.
+    async fn hand_out_once(self: &Arc<Self>) -> Duration {
+        loop {
+            let free = self.slots.free();
+            if free == 0 {
+                return LOOK;
+            }
+            let claim = Claim {
+                node: self.node,
+                most: free.min(CLAIMED),
+                per_tenant: self.slots.of_tenant(),
+            };
+            let claimed = match self.store.claim(claim).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::error!(%error, "the store gives out nothing");
+                    return LOOK;
+                }
+            };
+            if claimed.is_empty() {
+                break;
+            }
+            for leased in claimed {
+                self.begin_claimed(leased).await;
+            }
+        }
+        let due = self.store.next_due().await.ok().flatten();
+        let now = self.store.now().await.unwrap_or_default();
+        match due {
+            // What is due and was not given out waits for a slot.
+            Some(due) if due > now => due.since(now).min(LOOK),
+            _ => LOOK,
+        }
+    }
+
+    async fn begin_claimed(self: &Arc<Self>, leased: Leased) {
+        // What was accepted meanwhile may have taken it.
+        if let Some(slot) = self.slot(&leased.tenant) {
+            self.begin(leased, None, slot);
+            return;
+        }
+        let Leased {
+            tenant, id, lease, ..
+        } = &leased;
+        if let Err(error) = self.store.release(tenant, *id, *lease).await {
+            tracing::warn!(notification = %id, %error, "a lease could not be given back");
+        }
+    }
+
+    /// Keeps the leases of this node, takes back those of others that are gone, and erases what nobody needs.
+    pub(super) async fn keep_up(self: Arc<Self>) {
+        let mut phase = self.phase.subscribe();
+        let mut renew = tokio::time::interval(Store::LEASE / 3);
+        let mut reap = tokio::time::interval(REAP);
+        let mut erase = tokio::time::interval(ERASE);
+        loop {
+            let done = tokio::select! {
+                _ = renew.tick() => self.store.renew(self.node).await,
+                _ = reap.tick() => self.reap().await,
+                _ = erase.tick() => self.erase().await,
+                () = reached(&mut phase, Phase::Ending) => return,
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "the store cannot be kept in order");
+            }
+        }
+    }
+
+    async fn reap(&self) -> Result<(), StoreError> {
+        let reaped = self.store.reap(ATTEMPTS).await?;
+        if reaped > 0 {
+            tracing::warn!(
+                notifications = reaped,
+                "what was under way when its process ended is tried again",
+            );
+            self.wake();
+        }
+        Ok(())
+    }
+
+    async fn erase(&self) -> Result<(), StoreError> {
+        while self.store.erase(self.options.keep).await? != (0, 0) {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Lets what is under way end, and gives back what does not.
+    pub(super) async fn drain(&self) {
+        self.phase.send_replace(Phase::Draining);
+        if timeout(self.options.drain, self.slots.all_free())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some attempts did not end in time; they will be made again");
+        }
+        self.phase.send_replace(Phase::Ending);
+        self.slots.all_free().await;
+    }
+}
+
+async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    // What it borrows is not to be held.
+    drop(phase.wait_for(|phase| *phase >= wanted).await);
+}
+
+fn no_run(error: NoRunError) -> String {
+    let told = NoRun {
+        outcome: (),
+        error,
+        fault: Fault::Platform,
+    };
+    serde_json::to_string(&told).unwrap_or_default()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

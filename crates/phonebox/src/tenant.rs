@@ -1,0 +1,305 @@
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use phonebox_contract::{Event, Fault, NotificationId, Status};
+use phonebox_runtime::Secrets;
+use phonebox_store::{Deploy, Filter, Item, Notification, StoreError, Version};
+use tokio::time::timeout;
+
+use crate::action::Action;
+use crate::delivery::{CODE_VALIDITY, CannotLoad, Engine};
+use crate::host::DeployError;
+
+/// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One tenant's actions and notifications. Cheap to clone.
+#[derive(Clone)]
+pub struct Tenant {
+    engine: Arc<Engine>,
+    name: Arc<str>,
+}
+
+/// A notification that was accepted: it is on disk, and will be tried until it is settled.
+#[derive(Clone)]
+pub struct Sent {
+    tenant: Tenant,
+    id: NotificationId,
+    repeated: bool,
+}
+
+/// A notification about to be sent. Await it.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Send {
+    tenant: Tenant,
+    event: Event,
+    idempotency_key: Option<String>,
+    valid: Duration,
+}
+
+/// Why a notification was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The tenant has no action that could deliver it.
+    #[error("the tenant {0} has no action")]
+    NoAction(String),
+    /// Another notification was accepted under the same idempotency key.
+    #[error("the idempotency key was used for another notification")]
+    Conflict,
+    /// The process is ending.
+    #[error("phonebox is shutting down")]
+    ShuttingDown,
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SendError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoAction(_) => "deploy one first",
+            Self::Conflict => "use another key, or send exactly what was sent with it before",
+            Self::ShuttingDown => "send it to another process, or to this one when it is back",
+            Self::Store(error) => error.hint(),
+        }
+    }
+
+    /// Whose fault it is: the platform's.
+    pub fn fault(&self) -> Fault {
+        Fault::Platform
+    }
+}
+
+/// Why an action was not deployed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotDeploy {
+    /// It cannot be loaded, or its secrets are not those that it asks for.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The process is ending.
+    #[error("phonebox is shutting down")]
+    ShuttingDown,
+}
+
+impl CannotDeploy {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Deploy(error) => error.hint(),
+            Self::Store(error) => Some(error.hint().to_owned()),
+            Self::ShuttingDown => None,
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Deploy(error) => error.fault(),
+            Self::Store(_) | Self::ShuttingDown => Fault::Platform,
+        }
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(engine: Arc<Engine>, name: &str) -> Self {
+        Self {
+            engine,
+            name: name.into(),
+        }
+    }
+
+    /// Deploys an action under the name in its manifest, with all of its secrets, and has it deliver what this tenant sends
+    /// from now on. What is under way ends with what it began with. On disk when it returns.
+    pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Version, CannotDeploy> {
+        let name = action.manifest().name.clone();
+        let sealed = secrets
+            .names()
+            .filter_map(|secret| Some((secret, secrets.get(secret)?)))
+            .map(|(secret, value)| {
+                let sealed = self
+                    .engine
+                    .seal_secret(&self.name, &name, secret, value.reveal());
+                (secret.to_owned(), sealed)
+            })
+            .collect();
+        // What cannot be loaded is not kept.
+        let (engine, tenant, loading) = (self.engine.clone(), self.name.clone(), action.clone());
+        let load = move || engine.phonebox.deploy(&tenant, &loading, secrets);
+        let loaded = tokio::task::spawn_blocking(load).await;
+        let deployment = loaded.map_err(|_| CannotDeploy::ShuttingDown)??;
+        let deploy = Deploy {
+            action: name.clone(),
+            digest: action.digest().to_bytes(),
+            component: action.component().to_vec(),
+            secrets: sealed,
+        };
+        let version = self.engine.store.deploy(&self.name, deploy).await?;
+        self.engine.deployed(&self.name, &name, Some(deployment));
+        self.engine.now_bound(&self.name, &name);
+        Ok(version)
+    }
+
+    /// All versions of an action that were deployed, the latest first.
+    pub async fn versions(&self, action: &str) -> Result<Vec<Version>, StoreError> {
+        self.engine.store.versions(&self.name, action).await
+    }
+
+    /// Deploys an earlier version of an action again, with the secrets of now. False where there is none of this number.
+    pub async fn roll_back(&self, action: &str, number: u32) -> Result<bool, StoreError> {
+        let rolled_back = self
+            .engine
+            .store
+            .roll_back(&self.name, action, number)
+            .await?;
+        if rolled_back {
+            self.engine.deployed(&self.name, action, None);
+        }
+        Ok(rolled_back)
+    }
+
+    /// Loads the action that delivers what this tenant sends, so that the first notification does not wait for it.
+    pub async fn warm_up(&self) -> Result<(), CannotLoad> {
+        if let Some(action) = self.engine.store.bound(&self.name).await? {
+            self.engine.deployment(&self.name, &action).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a notification: accepted, and on disk, when this has been awaited. An attempt begins at once where there is room
+    /// for it.
+    pub fn send(&self, event: Event) -> Send {
+        Send {
+            tenant: self.clone(),
+            event,
+            idempotency_key: None,
+            valid: CODE_VALIDITY,
+        }
+    }
+
+    /// A notification and its attempts.
+    pub async fn notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<Notification>, StoreError> {
+        self.engine.store.notification(&self.name, id).await
+    }
+
+    /// Notifications, the latest first.
+    pub async fn notifications(&self, filter: Filter) -> Result<Vec<Item>, StoreError> {
+        self.engine.store.notifications(&self.name, filter).await
+    }
+
+    /// Takes a notification back. False where it is under way or settled, or is not there.
+    pub async fn cancel(&self, id: NotificationId) -> Result<bool, StoreError> {
+        let canceled = self.engine.store.cancel(&self.name, id).await?;
+        if canceled {
+            self.engine.tell(id, Status::Canceled);
+        }
+        Ok(canceled)
+    }
+}
+
+impl Send {
+    /// Names this request: the same name again, with the same notification, is the same notification. Without one, every
+    /// request is a notification of its own.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// How long what it says is true. It is not sent after that. Default: [`CODE_VALIDITY`].
+    pub fn valid_for(mut self, valid: Duration) -> Self {
+        self.valid = valid;
+        self
+    }
+
+    async fn accept(self) -> Result<Sent, SendError> {
+        let Self {
+            tenant,
+            event,
+            idempotency_key,
+            valid,
+        } = self;
+        let key = idempotency_key.as_deref();
+        let accepted = tenant.engine.accept(&tenant.name, event, key, valid);
+        let (id, repeated) = accepted.await?;
+        Ok(Sent {
+            tenant,
+            id,
+            repeated,
+        })
+    }
+}
+
+impl IntoFuture for Send {
+    type Output = Result<Sent, SendError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + std::marker::Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.accept())
+    }
+}
+
+impl Sent {
+    /// Its id.
+    pub fn id(&self) -> NotificationId {
+        self.id
+    }
+
+    /// Whether it had been accepted before, under the same idempotency key.
+    pub fn was_repeated(&self) -> bool {
+        self.repeated
+    }
+
+    /// Waits for it to be settled, and tells how. Who stops waiting stops nothing.
+    pub async fn settled(&self) -> Result<Status, StoreError> {
+        let Tenant { engine, .. } = &self.tenant;
+        let mut told = engine.listen(self.id);
+        let _listening = Listening(self);
+        loop {
+            if let Some(found) = self.tenant.notification(self.id).await?
+                && found.item.status.is_settled()
+            {
+                return Ok(found.item.status);
+            }
+            if let Ok(Ok(status)) = timeout(LOOK, &mut told).await {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// It, and its attempts so far.
+    pub async fn notification(&self) -> Result<Option<Notification>, StoreError> {
+        self.tenant.notification(self.id).await
+    }
+}
+
+/// Forgets that somebody listens.
+struct Listening<'a>(&'a Sent);
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.tenant.engine.forget_listeners(self.0.id);
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tenant").field(&self.name).finish()
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sent").field(&self.id).finish()
+    }
+}
