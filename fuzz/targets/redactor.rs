@@ -153,7 +153,7 @@ fuzz_target!(|input: &str| {
     );
     plain.retain(|(value, _)| value.len() >= 3);
     let long = plain.iter().filter(|(value, _)| value.len() >= 6);
-    let encodings: Vec<_> = long
+    let long_encoded: Vec<_> = long
         .flat_map(|(value, mask)| {
             encodings(value)
                 .into_iter()
@@ -162,7 +162,7 @@ fuzz_target!(|input: &str| {
         .collect();
     let values: Vec<Masked> = plain
         .into_iter()
-        .chain(encodings)
+        .chain(long_encoded)
         .map(|(value, mask)| Masked { value, mask })
         .collect();
 

@@ -7,5 +7,7 @@
     reason = "a test that panics has found something"
 )]
 
+mod deliveries;
+mod gate;
 mod gateway;
 mod kannel;

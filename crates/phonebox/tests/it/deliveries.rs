@@ -1,0 +1,375 @@
+//! Nothing accepted is lost: notifications from a store, through the Kannel action in its sandbox, to a provider that does what
+//! the test says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use phonebox::egress::{Egress, Origin};
+use phonebox::store::{Clock, Filter, Options, Sqlite, Time};
+use phonebox::{
+    Action, CannotStart, Deliveries, DeliveryOptions, Event, Keys, Phonebox, Secrets, SendError,
+    Status, Store, Tenant,
+};
+use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST};
+use tempfile::TempDir;
+
+use crate::gate::{Gate, Mode};
+
+const MANIFEST: &str = include_str!("../../../../examples/actions/kannel-rust/action.toml");
+const CODE: &str = "492016";
+const NUMBER: &str = "+12065550100";
+/// Not the example in the manifest, which is part of the component.
+const PASSWORD: &str = "a-horse-of-another-colour";
+
+/// A platform with a folder of its own, whose time stands still until it is told to pass.
+struct Platform {
+    gate: Gate,
+    dir: TempDir,
+    clock: Clock,
+    keys: Keys,
+    options: DeliveryOptions,
+}
+
+impl Platform {
+    async fn new(mode: Mode) -> Self {
+        Self {
+            gate: Gate::open(mode).await,
+            dir: tempfile::tempdir().unwrap(),
+            clock: Clock::manual(Time::from_millis(1_700_000_000_000)),
+            keys: Keys::generate(),
+            options: DeliveryOptions::default(),
+        }
+    }
+
+    async fn store(&self) -> Store {
+        let options = Options {
+            clock: self.clock.clone(),
+            ..Options::default()
+        };
+        let path = self.dir.path().join("phonebox.db");
+        // A process that is ending lets go of it.
+        loop {
+            match Sqlite::open(&path, options.clone()).await {
+                Ok(store) => return Store::new(store),
+                Err(phonebox::StoreError::InUse(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    async fn start(&self) -> Deliveries {
+        let egress = Egress::builder()
+            .dangerous_plain_http(Origin::parse("http://kannel.example:13013").unwrap())
+            .resolve("kannel.example", vec![self.gate.address])
+            .reachable("127.0.0.0/8".parse().unwrap())
+            .build()
+            .unwrap();
+        let phonebox = Phonebox::builder().egress(egress).build().unwrap();
+        let started = phonebox.start(self.store().await, self.keys.clone(), self.options);
+        started.await.unwrap()
+    }
+
+    /// A tenant with the action.
+    async fn tenant(&self, deliveries: &Deliveries, name: &str) -> Tenant {
+        let tenant = deliveries.tenant(name);
+        let action = Action::assemble(KANNEL_RUST.bytes, MANIFEST).unwrap();
+        tenant.deploy(&action, secrets()).await.unwrap();
+        tenant
+    }
+}
+
+fn secrets() -> Secrets {
+    let secrets = [
+        ("KANNEL_USERNAME", "phonebox"),
+        ("KANNEL_PASSWORD", PASSWORD),
+        ("KANNEL_FROM", "Acme"),
+    ];
+    secrets.into_iter().collect()
+}
+
+fn event(text: &str) -> Event {
+    let event = serde_json::json!({
+        "notification": {
+            "as_text": text, "as_voice": "", "code": CODE, "delivery_method": "text",
+            "message_type": "otp_verify", "recipient": NUMBER,
+        },
+    });
+    Event::from_json(&event.to_string()).unwrap()
+}
+
+fn all() -> Filter {
+    Filter {
+        status: None,
+        before: None,
+        most: 1000,
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_is_settled_and_its_attempt_is_kept() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let sent = tenant.send(event("one")).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    assert_eq!(platform.gate.texts(), ["one"]);
+    let found = sent.notification().await.unwrap().unwrap();
+    assert_eq!((found.item.attempts, &*found.item.action), (1, "kannel"));
+    let [attempt] = &found.attempts[..] else {
+        panic!("{found:?}")
+    };
+    let report: serde_json::Value = serde_json::from_str(&attempt.report).unwrap();
+    assert_eq!(report["outcome"]["kind"], "sent", "{report:#}");
+    assert_eq!(report["exchanges"][0]["status"], 202, "{report:#}");
+    // Waiting once more is no wait.
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    deliveries.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_busy_provider_is_tried_again_and_at_most_six_times() {
+    let platform = Platform::new(Mode::Busy).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let (first, second) = (tenant.send(event("one")), tenant.send(event("two")));
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    for attempts in [1, 2, 3, 4, 5] {
+        platform.gate.wait_for(2 * attempts).await;
+        for sent in [&first, &second] {
+            loop {
+                let found = sent.notification().await.unwrap().unwrap();
+                if found.item.status == Status::Queued {
+                    assert_eq!(found.attempts.len(), attempts, "{found:?}");
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        if attempts == 5 {
+            platform.gate.set(Mode::Accept);
+            let canceled = tenant.cancel(second.id()).await.unwrap();
+            assert!(canceled);
+        }
+        // Longer than each step with its jitter, and all in all less than five minutes.
+        platform
+            .clock
+            .advance(Duration::from_secs([2, 7, 19, 55, 150][attempts - 1]));
+    }
+    assert_eq!(first.settled().await.unwrap(), Status::Sent);
+    assert_eq!(second.settled().await.unwrap(), Status::Canceled);
+    assert_eq!(platform.gate.texts().len(), 11);
+}
+
+#[tokio::test]
+async fn the_same_request_is_the_same_notification() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let stranger = deliveries.tenant("stranger").send(event("one")).await;
+    assert!(
+        matches!(stranger, Err(SendError::NoAction(_))),
+        "{stranger:?}"
+    );
+
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let send = async |text| tenant.send(event(text)).idempotency_key("login-7").await;
+    let first = send("one").await.unwrap();
+    let again = send("one").await.unwrap();
+    assert_eq!(first.id(), again.id());
+    assert!(!first.was_repeated() && again.was_repeated());
+    let other = send("two").await;
+    assert!(matches!(other, Err(SendError::Conflict)), "{other:?}");
+    assert_eq!(again.settled().await.unwrap(), Status::Sent);
+    assert_eq!(platform.gate.texts(), ["one"]);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_not_sent() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let late = tenant
+        .send(event("late"))
+        .valid_for(Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(late.settled().await.unwrap(), Status::Expired);
+    // Nor is a retry that would come too late.
+    platform.gate.set(Mode::Busy);
+    let short = tenant
+        .send(event("short"))
+        .valid_for(Duration::from_millis(500));
+    assert_eq!(
+        short.await.unwrap().settled().await.unwrap(),
+        Status::Expired
+    );
+    assert_eq!(platform.gate.texts(), ["short"]);
+}
+
+#[tokio::test]
+async fn who_dies_leaves_what_it_had_to_the_next() {
+    let platform = Platform::new(Mode::Hold).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let mut ids = Vec::new();
+    for text in ["one", "two"] {
+        ids.push(tenant.send(event(text)).await.unwrap().id());
+    }
+    platform.gate.wait_for(2).await;
+    // As if it had been killed: what is under way ends with it, and nothing is written down.
+    drop((deliveries, tenant));
+
+    platform.gate.set(Mode::Accept);
+    let next = platform.start().await;
+    let tenant = next.tenant("acme");
+    for id in ids {
+        loop {
+            let found = tenant.notification(id).await.unwrap().unwrap();
+            if found.item.status == Status::Sent {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    // Action and secrets came out of the store, and everything goes on.
+    let sent = tenant.send(event("three")).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    let mut texts = platform.gate.texts();
+    texts.sort();
+    assert_eq!(texts, ["one", "one", "three", "two", "two"]);
+}
+
+#[tokio::test]
+async fn who_is_shut_down_lets_end_what_is_under_way() {
+    let platform = Platform::new(Mode::Hold).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let sent = tenant.send(event("one")).await.unwrap();
+    platform.gate.wait_for(1).await;
+    let ((), refused) = tokio::join!(deliveries.shutdown(), async {
+        let refused = tenant.send(event("two")).await;
+        platform.gate.set(Mode::Accept);
+        refused
+    });
+    assert!(
+        matches!(refused, Err(SendError::ShuttingDown)),
+        "{refused:?}"
+    );
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_given_back() {
+    let mut platform = Platform::new(Mode::Hold).await;
+    platform.options.drain = Duration::from_millis(20);
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let sent = tenant.send(event("one")).await.unwrap();
+    platform.gate.wait_for(1).await;
+    deliveries.shutdown().await;
+    let item = sent.notification().await.unwrap().unwrap().item;
+    assert_eq!((item.status, item.attempts), (Status::Queued, 0));
+}
+
+#[tokio::test]
+async fn no_tenant_waits_for_another() {
+    let mut platform = Platform::new(Mode::Hold).await;
+    platform.options.at_once = 8;
+    platform.options.at_once_of_tenant = 4;
+    let deliveries = platform.start().await;
+    let loud = platform.tenant(&deliveries, "loud").await;
+    let quiet = platform.tenant(&deliveries, "quiet").await;
+    for number in 0..60 {
+        loud.send(event(&format!("loud {number}"))).await.unwrap();
+    }
+    platform.gate.wait_for(4).await;
+    let sent = quiet.send(event("quiet")).await.unwrap();
+    let texts = platform.gate.wait_for(5).await;
+    assert_eq!(texts.len(), 5, "{texts:?}");
+    assert_eq!(texts[4], "quiet");
+    platform.gate.set(Mode::Accept);
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    let texts = platform.gate.wait_for(61).await;
+    // Each once.
+    let distinct: std::collections::HashSet<_> = texts.iter().collect();
+    assert_eq!((distinct.len(), texts.len()), (61, 61));
+}
+
+#[tokio::test]
+async fn an_action_is_replaced_and_rolled_back() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    // An action that does the same and is another.
+    let bare = Action::assemble(BARE_KANNEL.bytes, MANIFEST).unwrap();
+    assert_eq!(tenant.deploy(&bare, secrets()).await.unwrap().number, 2);
+    let versions = tenant.versions("kannel").await.unwrap();
+    assert_eq!(versions.len(), 2, "{versions:?}");
+    assert_eq!(versions[0].digest, bare.digest().to_bytes());
+    assert!(tenant.roll_back("kannel", 1).await.unwrap());
+    assert!(!tenant.roll_back("kannel", 3).await.unwrap());
+    tenant.warm_up().await.unwrap();
+    let sent = tenant.send(event("one")).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    // What lacks a secret is not deployed, and what was goes on.
+    let none = tenant.deploy(&bare, Secrets::default()).await.unwrap_err();
+    assert!(none.hint().is_some(), "{none}");
+    let sent = tenant.send(event("two")).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+}
+
+#[tokio::test]
+async fn other_keys_open_nothing() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    deliveries.shutdown().await;
+    let phonebox = Phonebox::builder().build().unwrap();
+    let started = phonebox.start(
+        platform.store().await,
+        Keys::generate(),
+        DeliveryOptions::default(),
+    );
+    let error = started.await.map(drop).unwrap_err();
+    assert!(matches!(error, CannotStart::WrongKeys), "{error}");
+}
+
+/// Files, the log beside them and all: no code, number, text or secret, in any of these spellings.
+#[tokio::test]
+async fn nothing_on_the_disk_can_be_read() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let sent = tenant
+        .send(event("Your Acme code is 492016"))
+        .idempotency_key(NUMBER)
+        .await
+        .unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    assert_eq!(tenant.notifications(all()).await.unwrap().len(), 1);
+    let read = |dir: &Path| -> Vec<u8> {
+        let files = std::fs::read_dir(dir).unwrap();
+        files
+            .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    };
+    let canaries = [CODE, "2065550100", "Your Acme", PASSWORD];
+    let is_there = |bytes: &[u8], canary: &str| {
+        let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+        [canary.to_owned(), hex].iter().any(|text| {
+            bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        })
+    };
+    let open = read(platform.dir.path());
+    assert!(
+        is_there(&open, "kannel"),
+        "the action's name is not found, so nothing would be"
+    );
+    drop(tenant);
+    deliveries.shutdown().await;
+    for bytes in [open, read(platform.dir.path())] {
+        for canary in canaries {
+            assert!(!is_there(&bytes, canary), "{canary} is on the disk");
+        }
+    }
+}
