@@ -107,7 +107,9 @@ fn chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
         let end = rest.windows(2).position(|two| two == b"\r\n")?;
         let line = &rest[..end];
         let size = line.split(|byte| *byte == b';').next()?.trim_ascii();
-        if size.is_empty() || !size.iter().all(u8::is_ascii_hexdigit) {
+        // Some readers end a line at a CR or an LF that stands alone.
+        let is_split = line.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+        if is_split || size.is_empty() || !size.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
         let size = usize::from_str_radix(str::from_utf8(size).ok()?, 16).ok()?;

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Run actions for another program: commands on standard input, results on standard output, in lines of JSON.
     Run(Run),
+    /// Run actions for platforms: an HTTP API, and notifications that are kept on disk until they are settled.
+    Serve(Serve),
     /// Start the inbox alone: a local stand-in for Twilio, Vonage and other providers.
     Inbox(Inbox),
 }
@@ -133,6 +136,19 @@ pub(crate) struct Run {
     /// The operator's settings. Without it: the defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The operator's settings. Without it: the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of all that is kept. Made if it is not there.
+    #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
+    pub(crate) data: PathBuf,
+    /// Where the API listens. Put a proxy with TLS before it where others than this machine speak to it.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Args, Clone, Copy, Debug)]

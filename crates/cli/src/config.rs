@@ -5,10 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use phonebox::egress::{Egress, IpNet, Ipv6Net, Limits, Nat64, Origin, Policy, Rule};
 use phonebox::jail::Bounds;
-use phonebox::{CompiledCache, Config as Runtime, Jail, Phonebox};
+use phonebox::{CompiledCache, Config as Runtime, DeliveryOptions, Jail, Phonebox};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
@@ -22,8 +23,10 @@ use crate::output::Output;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     compile: CompileConfig,
+    delivery: DeliveryConfig,
     egress: EgressConfig,
     runtime: RuntimeConfig,
+    store: StoreConfig,
 }
 
 #[derive(Default, Deserialize)]
@@ -35,6 +38,30 @@ struct CompileConfig {
     seconds: Option<u64>,
     /// MiB of memory for one component.
     memory_mib: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DeliveryConfig {
+    /// Attempts under way at once.
+    at_once: Option<usize>,
+    /// Attempts of one tenant under way at once.
+    at_once_of_tenant: Option<usize>,
+    /// Actions kept ready to run.
+    ready_actions: Option<usize>,
+    /// Days that settled notifications are kept.
+    keep_days: Option<u64>,
+    /// Seconds that attempts under way have to end at a stop.
+    drain_seconds: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StoreConfig {
+    /// The file of keys that the store is encrypted with: one a line, the one that encrypts first.
+    keys: Option<PathBuf>,
+    /// MiB that the store may grow to.
+    largest_mib: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,8 +151,44 @@ impl Config {
         })
     }
 
-    /// The host that this describes. Components are compiled in a jail; what of it is not to be had on this machine is said.
-    pub(crate) fn start(&self, output: Output) -> Result<Phonebox, Failure> {
+    /// How notifications are delivered.
+    pub(crate) fn delivery(&self) -> DeliveryOptions {
+        let DeliveryConfig {
+            at_once,
+            at_once_of_tenant,
+            ready_actions,
+            keep_days,
+            drain_seconds,
+        } = self.delivery;
+        let mut options = DeliveryOptions::default();
+        options.at_once = at_once.unwrap_or(options.at_once);
+        options.at_once_of_tenant = at_once_of_tenant.unwrap_or(options.at_once_of_tenant);
+        options.ready_actions = ready_actions.unwrap_or(options.ready_actions);
+        let days = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
+        options.keep = keep_days.map_or(options.keep, days);
+        options.drain = drain_seconds.map_or(options.drain, Duration::from_secs);
+        options
+    }
+
+    /// The file of keys.
+    pub(crate) fn keys(&self) -> Option<&Path> {
+        self.store.keys.as_deref()
+    }
+
+    /// The most that the store may grow to, in bytes.
+    pub(crate) fn largest_store(&self) -> Option<u64> {
+        self.store
+            .largest_mib
+            .map(|mib| mib.saturating_mul(1 << 20))
+    }
+
+    /// The host that this describes, beside these listeners of the process's own, which no action ever reaches. Components are
+    /// compiled in a jail; what of it is not to be had on this machine is said.
+    pub(crate) fn start(
+        &self,
+        listeners: &[SocketAddr],
+        output: Output,
+    ) -> Result<Phonebox, Failure> {
         let mut runtime = Runtime::new();
         let RuntimeConfig {
             places,
@@ -149,14 +212,14 @@ impl Config {
         let phonebox = Phonebox::builder()
             .runtime(runtime)
             .compiled(compiled)
-            .egress(self.egress.build()?)
+            .egress(self.egress.build(listeners)?)
             .build();
         phonebox.map_err(|error| Failure::chain(&error))
     }
 }
 
 impl EgressConfig {
-    fn build(&self) -> Result<Egress, Failure> {
+    fn build(&self, listeners: &[SocketAddr]) -> Result<Egress, Failure> {
         let mut egress = Egress::builder().limits(self.limits.read());
         if !self.ceiling.is_empty() {
             egress = egress.ceiling(ceiling(&self.ceiling)?);
@@ -168,7 +231,7 @@ impl EgressConfig {
             };
             egress = egress.nat64(*prefix, mode);
         }
-        for listener in &self.own {
+        for listener in self.own.iter().chain(listeners) {
             egress = egress.own(*listener);
         }
         for range in &self.prohibit {

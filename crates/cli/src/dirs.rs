@@ -79,14 +79,28 @@ fn key(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
-/// Makes a file with all its content at once, readable by its owner alone.
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+/// Makes a folder that only its owner can look into, if it is not there.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes a file, or empties one, that only its owner can read.
+pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&temporary)?.write_all(content)?;
+    options.open(path)
+}
+
+/// Makes a file with all its content at once, readable by its owner alone.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    private_file(&temporary)?.write_all(content)?;
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary)?;
     linked

@@ -114,7 +114,7 @@ impl Failure {
         Self { hint, ..self }
     }
 
-    fn fault(self, fault: Fault) -> Self {
+    pub(crate) fn fault(self, fault: Fault) -> Self {
         Self {
             fault: Some(fault),
             ..self

@@ -95,11 +95,12 @@ fn start_log(arguments: &Arguments) {
     // Where actions run for real, every decision about a request is written down. What libraries would say of what they
     // read and write is not ours to print.
     let decisions = match arguments.command {
-        Command::Run(_) => "info",
+        Command::Run(_) | Command::Serve(_) => "info",
         _ => level,
     };
     let filter = format!(
         "error,phonebox={level},phonebox_cli={level},phonebox_egress={level},phonebox_runtime={level},\
+         phonebox_server={level},phonebox_store={level},\
          egress.decision={decisions}"
     );
     let log = tracing_subscriber::fmt()

@@ -305,6 +305,16 @@ pub enum Budget {
     TenantRate,
 }
 
+impl Budget {
+    /// Whether others use it up, too: a run that finds nothing left of it may find some later.
+    pub fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::Origin | Self::TenantConcurrency | Self::TenantRate
+        )
+    }
+}
+
 impl std::fmt::Display for Budget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

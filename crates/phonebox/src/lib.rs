@@ -28,6 +28,7 @@
 //! is told to; send a code after it has expired.
 
 mod action;
+mod api_key;
 mod delivery;
 mod host;
 mod keys;
@@ -35,14 +36,15 @@ mod manifest;
 mod tenant;
 
 pub use action::{Action, InvalidAction};
+pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
-    Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery, DeliveryOptions,
+    Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery, DeliveryOptions, Handle,
     schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
-pub use tenant::{CannotDeploy, Send, SendError, Sent, Tenant};
+pub use tenant::{Send, SendError, Sent, Tenant};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{

@@ -164,6 +164,15 @@ struct WrittenLimits {
 }
 
 impl Manifest {
+    /// Whether a secret may be called this: capital letters, digits and underscores, a letter first, at most 128.
+    pub fn is_secret_name(name: &str) -> bool {
+        name.len() <= NAME
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    }
+
     /// Reads a manifest.
     pub fn parse(text: &str) -> Result<Self, InvalidManifest> {
         let syntax =
@@ -192,7 +201,11 @@ impl Manifest {
         if written.secrets.len() > SECRETS {
             return Err(InvalidManifest::TooManySecrets(written.secrets.len()));
         }
-        if let Some(name) = written.secrets.keys().find(|name| !is_secret_name(name)) {
+        if let Some(name) = written
+            .secrets
+            .keys()
+            .find(|name| !Self::is_secret_name(name))
+        {
             return Err(InvalidManifest::SecretName(shown(name)));
         }
         Ok(Self {
@@ -324,14 +337,6 @@ fn is_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
-}
-
-fn is_secret_name(name: &str) -> bool {
-    name.len() <= NAME
-        && name.starts_with(|first: char| first.is_ascii_uppercase())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonebox_contract::{Event, Fault, NotificationId, Status};
+use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_runtime::Secrets;
 use phonebox_store::{Deploy, Filter, Item, Notification, StoreError, Version};
 use tokio::time::timeout;
 
 use crate::action::Action;
 use crate::delivery::{CODE_VALIDITY, CannotLoad, Engine};
-use crate::host::DeployError;
+use crate::host::Deployment;
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
 const LOOK: Duration = Duration::from_secs(1);
@@ -75,40 +75,6 @@ impl SendError {
     }
 }
 
-/// Why an action was not deployed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CannotDeploy {
-    /// It cannot be loaded, or its secrets are not those that it asks for.
-    #[error(transparent)]
-    Deploy(#[from] DeployError),
-    /// It could not be kept.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The process is ending.
-    #[error("phonebox is shutting down")]
-    ShuttingDown,
-}
-
-impl CannotDeploy {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Deploy(error) => error.hint(),
-            Self::Store(error) => Some(error.hint().to_owned()),
-            Self::ShuttingDown => None,
-        }
-    }
-
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::Deploy(error) => error.fault(),
-            Self::Store(_) | Self::ShuttingDown => Fault::Platform,
-        }
-    }
-}
-
 impl Tenant {
     pub(crate) fn new(engine: Arc<Engine>, name: &str) -> Self {
         Self {
@@ -119,7 +85,7 @@ impl Tenant {
 
     /// Deploys an action under the name in its manifest, with all of its secrets, and has it deliver what this tenant sends
     /// from now on. What is under way ends with what it began with. On disk when it returns.
-    pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Version, CannotDeploy> {
+    pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Version, CannotLoad> {
         let name = action.manifest().name.clone();
         let sealed = secrets
             .names()
@@ -132,20 +98,78 @@ impl Tenant {
             })
             .collect();
         // What cannot be loaded is not kept.
-        let (engine, tenant, loading) = (self.engine.clone(), self.name.clone(), action.clone());
-        let load = move || engine.phonebox.deploy(&tenant, &loading, secrets);
+        let deployment = self.load(action, secrets).await?;
+        self.keep(action, Some(sealed), deployment).await
+    }
+
+    /// [`Tenant::deploy`] with the secrets that were [set](Tenant::set_secret), as far as the action asks for them.
+    pub async fn deploy_with_kept_secrets(&self, action: &Action) -> Result<Version, CannotLoad> {
+        let manifest = action.manifest();
+        let kept = self.engine.kept_secrets(&self.name, &manifest.name).await?;
+        let asked_for = kept
+            .into_iter()
+            .filter(|(secret, _)| manifest.secrets.contains_key(secret));
+        let deployment = self.load(action, asked_for.collect()).await?;
+        self.keep(action, None, deployment).await
+    }
+
+    async fn load(&self, action: &Action, secrets: Secrets) -> Result<Deployment, CannotLoad> {
+        let (engine, tenant, action) = (self.engine.clone(), self.name.clone(), action.clone());
+        let load = move || engine.phonebox.deploy(&tenant, &action, secrets);
         let loaded = tokio::task::spawn_blocking(load).await;
-        let deployment = loaded.map_err(|_| CannotDeploy::ShuttingDown)??;
+        Ok(loaded.map_err(|_| CannotLoad::ShuttingDown)??)
+    }
+
+    async fn keep(
+        &self,
+        action: &Action,
+        secrets: Option<Vec<(String, Vec<u8>)>>,
+        deployment: Deployment,
+    ) -> Result<Version, CannotLoad> {
+        let name = &action.manifest().name;
         let deploy = Deploy {
             action: name.clone(),
             digest: action.digest().to_bytes(),
             component: action.component().to_vec(),
-            secrets: sealed,
+            secrets,
         };
         let version = self.engine.store.deploy(&self.name, deploy).await?;
-        self.engine.deployed(&self.name, &name, Some(deployment));
-        self.engine.now_bound(&self.name, &name);
+        self.engine.deployed(&self.name, name, Some(deployment));
+        self.engine.now_bound(&self.name, name);
         Ok(version)
+    }
+
+    /// Sets a secret of an action's, which need not be there yet. Runs that begin from now on get it.
+    pub async fn set_secret(
+        &self,
+        action: &str,
+        name: &str,
+        value: Sensitive,
+    ) -> Result<(), StoreError> {
+        let sealed = self
+            .engine
+            .seal_secret(&self.name, action, name, value.reveal());
+        let put = self
+            .engine
+            .store
+            .put_secret(&self.name, action, name, sealed);
+        put.await?;
+        self.engine.deployed(&self.name, action, None);
+        Ok(())
+    }
+
+    /// Forgets a secret. False where there is none of this name.
+    pub async fn remove_secret(&self, action: &str, name: &str) -> Result<bool, StoreError> {
+        let remove = self.engine.store.remove_secret(&self.name, action, name);
+        let removed = remove.await?;
+        self.engine.deployed(&self.name, action, None);
+        Ok(removed)
+    }
+
+    /// The names of an action's secrets. Their values are for its runs alone.
+    pub async fn secret_names(&self, action: &str) -> Result<Vec<String>, StoreError> {
+        let secrets = self.engine.store.secrets(&self.name, action).await?;
+        Ok(secrets.into_iter().map(|(name, _)| name).collect())
     }
 
     /// All versions of an action that were deployed, the latest first.

@@ -47,6 +47,16 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether it failed because there was too much going on beside it: too many requests of its tenant's, or to the same
+    /// origin. That is no failure of its own, and what it was to send may be sent a little later.
+    pub fn was_crowded_out(&self) -> bool {
+        let last = self.exchanges.last().and_then(|last| last.error.as_ref());
+        self.result.is_err()
+            && matches!(last, Some(Error::BudgetExceeded(budget)) if budget.is_shared())
+    }
+}
+
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -342,6 +342,11 @@ impl Digest {
         Self(Sha256::digest(component).into())
     }
 
+    /// The digest of these 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Its 32 bytes.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0

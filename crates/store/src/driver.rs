@@ -9,8 +9,8 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node, Notification,
-    Then, Version,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Notification, Then, Version,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -47,12 +47,19 @@ pub trait Driver: Send + Sync {
     /// Extends all leases of a node.
     fn renew(&self, node: Node) -> Answer<'_, ()>;
 
-    /// Takes back what nodes hold whose leases have run out. Their attempts count, so that what kills its node ends, too.
-    /// Gives how many there were.
-    fn reap(&self, attempts: u32) -> Answer<'_, u64>;
+    /// Takes back what nodes hold whose leases have run out. What was lost so often that it may be what kills its nodes is
+    /// settled as exhausted. Gives how many there were.
+    fn reap(&self, most_lost: u32) -> Answer<'_, u64>;
 
-    /// Gives a lease back unused: its attempt does not count.
-    fn release(&self, tenant: &str, id: NotificationId, lease: Lease) -> Answer<'_, bool>;
+    /// Gives a lease back unused: there was no attempt, and the next one is due this much later. False where the lease is no
+    /// longer the row's.
+    fn release(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        lease: Lease,
+        wait: Duration,
+    ) -> Answer<'_, bool>;
 
     /// Takes a notification back that waits. False where it does not wait, or is not there.
     fn cancel(&self, tenant: &str, id: NotificationId) -> Answer<'_, bool>;
@@ -98,6 +105,18 @@ pub trait Driver: Send + Sync {
 
     /// An action's secrets by name, encrypted.
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Keeps an API key.
+    fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()>;
+
+    /// The API key of this id.
+    fn api_key(&self, id: &str) -> Answer<'_, Option<ApiKey>>;
+
+    /// A tenant's API keys, or the operator's, the earliest first.
+    fn api_keys(&self, tenant: Option<&str>) -> Answer<'_, Vec<ApiKey>>;
+
+    /// Forgets an API key. False where there is none of this id.
+    fn remove_api_key(&self, id: &str) -> Answer<'_, bool>;
 
     /// Keeps this, if nothing was kept so far, and gives what is kept: a text that only who has the right key can read.
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>>;

@@ -22,8 +22,8 @@ mod time;
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
-    Accept, Accepted, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node, Notification,
-    Then, Version,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Notification, Then, Version,
 };
 pub use sqlite::{Options, Sqlite};
 pub use time::{Clock, Time};

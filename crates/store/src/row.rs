@@ -69,6 +69,8 @@ pub struct Leased {
     pub payload: Vec<u8>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// How many of those before it ended with their node.
+    pub lost: u32,
     /// Until when what it says is true.
     pub expires_at: Time,
     /// The right to deliver it.
@@ -161,6 +163,21 @@ pub struct Filter {
     pub most: usize,
 }
 
+/// An API key, as it is kept: not the key itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiKey {
+    /// Names the key.
+    pub id: String,
+    /// Whose it is; none: the operator's.
+    pub tenant: Option<String>,
+    /// What it is good for, in words with spaces between them.
+    pub scopes: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Time,
+}
+
 /// What is to be deployed.
 #[derive(Clone)]
 pub struct Deploy {
@@ -170,8 +187,8 @@ pub struct Deploy {
     pub digest: [u8; 32],
     /// The component.
     pub component: Vec<u8>,
-    /// Its secrets by name, encrypted, in place of those that it had.
-    pub secrets: Vec<(String, Vec<u8>)>,
+    /// Its secrets by name, encrypted, in place of those that it had. None: those stay.
+    pub secrets: Option<Vec<(String, Vec<u8>)>>,
 }
 
 /// An action's version.

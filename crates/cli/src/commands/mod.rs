@@ -6,6 +6,7 @@ mod dev;
 mod inbox;
 mod new;
 mod run;
+mod serve;
 mod test;
 
 use crate::args::Command;
@@ -22,6 +23,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<Code, Failu
         Command::Inbox(arguments) => inbox::run(arguments, output).await,
         Command::New(arguments) => new::run(&arguments, output),
         Command::Run(arguments) => run::run(arguments, output).await,
+        Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Test(arguments) => test::run(arguments, output).await,
     }
 }

@@ -122,7 +122,7 @@ struct Host {
 pub(super) async fn run(arguments: args::Run, output: Output) -> Result<Code, Failure> {
     let config = Config::read(arguments.config.as_deref())?;
     let host = Arc::new(Host {
-        phonebox: config.start(output)?,
+        phonebox: config.start(&[], output)?,
         deployments: Mutex::default(),
     });
     let mut lines = BufReader::new(tokio::io::stdin());

@@ -10,9 +10,13 @@
 mod author;
 mod dev;
 mod examples;
+#[allow(dead_code, reason = "these tests use a part of it")]
+#[path = "../../../phonebox/tests/it/gateway.rs"]
+mod gateway;
 mod inbox;
 mod jail;
 mod program;
 mod readme;
 mod refusals;
 mod run;
+mod serve;

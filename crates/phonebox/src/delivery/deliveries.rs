@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use phonebox_contract::Fault;
@@ -6,6 +7,7 @@ use phonebox_store::{Store, StoreError};
 use tokio::task::JoinSet;
 
 use super::engine::{DeliveryOptions, Engine, Phase};
+use crate::api_key::ApiKeys;
 use crate::host::Phonebox;
 use crate::keys::Keys;
 use crate::tenant::Tenant;
@@ -67,15 +69,53 @@ impl Phonebox {
     }
 }
 
-impl Deliveries {
+/// What is to be had of [`Deliveries`] without owning them. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Engine>);
+
+impl Handle {
     /// A tenant of this name. There is nothing to set up: it has what is deployed for it.
     pub fn tenant(&self, name: &str) -> Tenant {
-        Tenant::new(self.engine.clone(), name)
+        Tenant::new(self.0.clone(), name)
+    }
+
+    /// The keys that callers of an API show.
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.0.store.clone())
+    }
+
+    /// Whether notifications are accepted, and the store answers.
+    pub async fn check(&self) -> Result<bool, StoreError> {
+        self.0.store.next_due().await?;
+        Ok(*self.0.phase.borrow() == Phase::Running)
     }
 
     /// The host that attempts run on.
     pub fn phonebox(&self) -> &Phonebox {
-        &self.engine.phonebox
+        &self.0.phonebox
+    }
+
+    /// Copies the store into a new file, while it is in use.
+    pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        self.0.store.back_up(to).await
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl Deliveries {
+    /// What is to be had of it without owning it.
+    pub fn handle(&self) -> Handle {
+        Handle(self.engine.clone())
+    }
+
+    /// A tenant of this name. There is nothing to set up: it has what is deployed for it.
+    pub fn tenant(&self, name: &str) -> Tenant {
+        self.handle().tenant(name)
     }
 
     /// Accepts nothing more, lets what is under way end, and gives back what does not end in time: whoever opens the store

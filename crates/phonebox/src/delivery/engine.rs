@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use phonebox_contract::{Event, Fault, NotificationId, Status};
-use phonebox_runtime::{Report, RunError, Secrets};
+use phonebox_contract::{Event, Fault, NotificationId, Outcome, Sensitive, Status};
+use phonebox_runtime::{Report, RunError};
 use phonebox_store::{Accept, Accepted, Attempt, Claim, Leased, Node, Store, StoreError, Then};
 use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::schedule::{self, ATTEMPTS, Next};
+use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use crate::action::{Action, InvalidAction};
 use crate::host::{DeployError, Deployment, Phonebox};
@@ -24,6 +24,10 @@ use crate::tenant::SendError;
 const CLAIMED: usize = 64;
 /// How long at the most until the store is looked at, though nobody said that there is something.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often the process may end while a notification is under way before that is taken for its doing.
+const LOST: u32 = 20;
+/// How long what found no room waits, spread by a half either way.
+const NO_ROOM: Duration = Duration::from_secs(1);
 /// How often what dead nodes held is taken back.
 const REAP: Duration = Duration::from_secs(5);
 /// How often what nobody needs is erased.
@@ -86,7 +90,7 @@ pub(crate) enum Phase {
     Ending,
 }
 
-/// Why an action that is deployed cannot be run.
+/// Why an action cannot be deployed, or cannot be run although it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CannotLoad {
@@ -105,6 +109,9 @@ pub enum CannotLoad {
         #[source]
         source: CannotDecrypt,
     },
+    /// What was to be sent cannot be decrypted.
+    #[error("the event cannot be read")]
+    Event(#[source] CannotDecrypt),
     /// What is kept is no action any more.
     #[error(transparent)]
     Action(#[from] InvalidAction),
@@ -126,17 +133,31 @@ impl CannotLoad {
                 "start phonebox with the key that it was encrypted with, or set it again"
                     .to_owned(),
             ),
+            Self::Event(_) => {
+                Some("start phonebox with the key that it was encrypted with".to_owned())
+            }
             Self::Action(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::ShuttingDown => None,
         }
     }
 
-    fn kind(&self) -> &'static str {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Action(error) => error.fault(),
+            Self::Deploy(error) => error.fault(),
+            _ => Fault::Platform,
+        }
+    }
+
+    /// Its name, for programs.
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Missing(_) => "action_missing",
             Self::Store(_) => "store",
             Self::Secret { .. } => "secret_unreadable",
+            Self::Event(_) => "event_unreadable",
             Self::Action(_) => "action_invalid",
             Self::Deploy(_) => "action_not_loaded",
             Self::ShuttingDown => "shutting_down",
@@ -241,7 +262,7 @@ impl Engine {
                 () = engine.attempt(leased, event) => {}
                 () = reached(&mut phase, Phase::Ending) => {
                     // It may have reached the provider; whoever takes it over tries again.
-                    if let Err(error) = engine.store.release(&tenant, id, lease).await {
+                    if let Err(error) = engine.store.release(&tenant, id, lease, Duration::ZERO).await {
                         tracing::warn!(notification = %id, %error, "a lease could not be given back");
                     }
                 }
@@ -264,8 +285,9 @@ impl Engine {
             (no_run(told), Next::Settled(Status::Expired))
         } else {
             match self.run(&leased, event).await {
+                Ok(report) if report.was_crowded_out() => return self.put_off(&leased).await,
                 Ok(report) => {
-                    let next = self.next(&report.result, &leased).await;
+                    let next = self.next(report.result.as_ref(), &leased).await;
                     (serde_json::to_string(&report).unwrap_or_default(), next)
                 }
                 Err(error) => {
@@ -281,7 +303,7 @@ impl Engine {
                         message: error.to_string(),
                         hint: error.hint(),
                     };
-                    let next = self.next(&Err(RunError::Host), &leased).await;
+                    let next = self.next(Err(&RunError::Host), &leased).await;
                     (no_run(told), next)
                 }
             }
@@ -296,16 +318,26 @@ impl Engine {
         self.settle(&leased, attempt, next).await;
     }
 
-    async fn next(
-        &self,
-        result: &Result<phonebox_contract::Outcome, RunError>,
-        leased: &Leased,
-    ) -> Next {
+    /// There was no room for its requests: no attempt, but a later one.
+    async fn put_off(&self, leased: &Leased) {
+        let Leased {
+            tenant, id, lease, ..
+        } = leased;
+        let wait = NO_ROOM.mul_f64(rand::random_range(0.5..1.5));
+        match self.store.release(tenant, *id, *lease, wait).await {
+            // The lease ends by itself.
+            Err(error) => tracing::error!(notification = %id, %error, "it could not be put off"),
+            Ok(_) => self.wake(),
+        }
+    }
+
+    async fn next(&self, result: Result<&Outcome, &RunError>, leased: &Leased) -> Next {
         let now = self.store.now().await.unwrap_or(leased.expires_at);
         let valid = leased.expires_at.since(now);
         schedule::next(
             result,
-            leased.attempt,
+            // What ended with its process says nothing about the provider.
+            leased.attempt - leased.lost.min(leased.attempt - 1),
             rand::random_range(-1.0..=1.0),
             valid,
         )
@@ -317,10 +349,7 @@ impl Engine {
         } = leased;
         let event = match event {
             Some(event) => event,
-            None => self.unseal(leased).map_err(|source| CannotLoad::Secret {
-                name: "event".to_owned(),
-                source,
-            })?,
+            None => self.unseal(leased).map_err(CannotLoad::Event)?,
         };
         let deployment = self.deployment(tenant, action).await?;
         Ok(deployment.attempt(event, *id, leased.attempt).await)
@@ -460,21 +489,32 @@ impl Engine {
         let version = version.ok_or_else(missing)?;
         let component = self.store.component(tenant, version.digest).await?;
         let component = component.ok_or_else(missing)?;
-        let mut secrets = Vec::new();
-        for (name, sealed) in self.store.secrets(tenant, action).await? {
-            match self.open_secret(tenant, action, &name, &sealed) {
-                Ok(value) => secrets.push((name, value)),
-                Err(source) => return Err(CannotLoad::Secret { name, source }),
-            }
-        }
-        let secrets: Secrets = secrets.into_iter().collect();
+        let mut secrets = self.kept_secrets(tenant, action).await?;
         let (phonebox, tenant) = (self.phonebox.clone(), tenant.to_owned());
         let load = move || -> Result<Deployment, CannotLoad> {
             let action = Action::from_component(component)?;
-            Ok(phonebox.deploy(&tenant, &action, secrets)?)
+            secrets.retain(|(name, _)| action.manifest().secrets.contains_key(name));
+            Ok(phonebox.deploy(&tenant, &action, secrets.into_iter().collect())?)
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         loaded.map_err(|_| CannotLoad::ShuttingDown)?
+    }
+
+    /// An action's secrets by name.
+    pub(crate) async fn kept_secrets(
+        &self,
+        tenant: &str,
+        action: &str,
+    ) -> Result<Vec<(String, Sensitive)>, CannotLoad> {
+        let kept = self.store.secrets(tenant, action).await?;
+        let open = |(name, sealed): (String, Vec<u8>)| {
+            let value = self.open_secret(tenant, action, &name, &sealed);
+            match value {
+                Ok(value) => Ok((name, Sensitive::new(value))),
+                Err(source) => Err(CannotLoad::Secret { name, source }),
+            }
+        };
+        kept.into_iter().map(open).collect()
     }
 
     pub(crate) fn seal_secret(
@@ -559,7 +599,11 @@ impl Engine {
         let Leased {
             tenant, id, lease, ..
         } = &leased;
-        if let Err(error) = self.store.release(tenant, *id, *lease).await {
+        if let Err(error) = self
+            .store
+            .release(tenant, *id, *lease, Duration::ZERO)
+            .await
+        {
             tracing::warn!(notification = %id, %error, "a lease could not be given back");
         }
     }
@@ -584,7 +628,7 @@ impl Engine {
     }
 
     async fn reap(&self) -> Result<(), StoreError> {
-        let reaped = self.store.reap(ATTEMPTS).await?;
+        let reaped = self.store.reap(LOST).await?;
         if reaped > 0 {
             tracing::warn!(
                 notifications = reaped,

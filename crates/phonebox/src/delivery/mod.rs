@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use phonebox_contract::{Event, NotificationId, Status};
-use phonebox_runtime::Report;
+use phonebox_runtime::{Report, RunError};
 use serde::{Serialize, Serializer};
 
-pub use self::deliveries::{CannotStart, Deliveries};
+pub use self::deliveries::{CannotStart, Deliveries, Handle};
 pub(crate) use self::engine::Engine;
 pub use self::engine::{CannotLoad, DeliveryOptions};
 use self::schedule::Next;
@@ -59,12 +59,12 @@ impl Deployment {
                 .saturating_add(1);
             let report = self.attempt(event.clone(), id, number).await;
             let valid = CODE_VALIDITY.saturating_sub(started.elapsed());
-            let next = schedule::next(
-                &report.result,
-                number,
-                rand::random_range(-1.0..=1.0),
-                valid,
-            );
+            let result = if report.was_crowded_out() {
+                Err(&RunError::Host)
+            } else {
+                report.result.as_ref()
+            };
+            let next = schedule::next(result, number, rand::random_range(-1.0..=1.0), valid);
             let retry_after = match next {
                 Next::RetryAfter(wait) => Some(wait),
                 Next::Settled(_) => None,

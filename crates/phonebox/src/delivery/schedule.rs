@@ -32,7 +32,7 @@ pub enum Next {
 /// A provider's `Retry-After` is kept to, if it is longer than the step. A run that failed by the action's fault is not
 /// tried again, as a handler that throws is not in Auth0; one that failed by ours is.
 pub fn next(
-    result: &Result<Outcome, RunError>,
+    result: Result<&Outcome, &RunError>,
     attempt: u32,
     jitter: f64,
     valid: Duration,
@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn five_retries_and_then_no_more() {
-        let waits: Vec<_> = (1..=6).map(|n| next(&retry(None), n, 0.0, VALID)).collect();
+        let waits: Vec<_> = (1..=6)
+            .map(|n| next(retry(None).as_ref(), n, 0.0, VALID))
+            .collect();
         let exhausted = Next::Settled(Status::Exhausted);
         assert_eq!(
             waits,
@@ -94,18 +96,21 @@ mod tests {
 
     #[test]
     fn jitter_spreads_by_a_fifth() {
-        assert_eq!(next(&retry(None), 2, 1.0, VALID), wait(6.0));
-        assert_eq!(next(&retry(None), 2, -1.0, VALID), wait(4.0));
-        assert_eq!(next(&retry(None), 2, 99.0, VALID), wait(6.0));
+        assert_eq!(next(retry(None).as_ref(), 2, 1.0, VALID), wait(6.0));
+        assert_eq!(next(retry(None).as_ref(), 2, -1.0, VALID), wait(4.0));
+        assert_eq!(next(retry(None).as_ref(), 2, 99.0, VALID), wait(6.0));
     }
 
     #[test]
     fn a_longer_retry_after_is_kept_to_within_the_validity() {
-        assert_eq!(next(&retry(Some(30)), 1, 0.0, VALID), wait(30.0));
-        assert_eq!(next(&retry(Some(2)), 2, 0.0, VALID), wait(5.0));
+        assert_eq!(next(retry(Some(30)).as_ref(), 1, 0.0, VALID), wait(30.0));
+        assert_eq!(next(retry(Some(2)).as_ref(), 2, 0.0, VALID), wait(5.0));
         let expired = Next::Settled(Status::Expired);
-        assert_eq!(next(&retry(Some(u32::MAX)), 1, 0.0, VALID), expired);
-        assert_eq!(next(&retry(None), 5, 0.0, Duration::from_mins(2)), expired);
+        assert_eq!(next(retry(Some(u32::MAX)).as_ref(), 1, 0.0, VALID), expired);
+        assert_eq!(
+            next(retry(None).as_ref(), 5, 0.0, Duration::from_mins(2)),
+            expired
+        );
     }
 
     #[test]
@@ -113,7 +118,7 @@ mod tests {
         let dropped = Next::Settled(Status::Dropped);
         assert_eq!(
             next(
-                &Ok(Outcome::Drop {
+                Ok(&Outcome::Drop {
                     reason: String::new()
                 }),
                 1,
@@ -122,11 +127,11 @@ mod tests {
             ),
             dropped
         );
-        assert_eq!(next(&Err(RunError::Exited), 1, 0.0, VALID), dropped);
-        assert_eq!(next(&Err(RunError::Host), 1, 0.0, VALID), wait(1.0));
-        let sent = Ok(Outcome::Sent { receipt: None });
+        assert_eq!(next(Err(&RunError::Exited), 1, 0.0, VALID), dropped);
+        assert_eq!(next(Err(&RunError::Host), 1, 0.0, VALID), wait(1.0));
+        let sent = Outcome::Sent { receipt: None };
         assert_eq!(
-            next(&sent, 6, 0.0, Duration::ZERO),
+            next(Ok(&sent), 6, 0.0, Duration::ZERO),
             Next::Settled(Status::Sent)
         );
     }

@@ -353,7 +353,9 @@ async fn nothing_on_the_disk_can_be_read() {
     };
     let canaries = [CODE, "2065550100", "Your Acme", PASSWORD];
     let is_there = |bytes: &[u8], canary: &str| {
-        let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = canary
+            .bytes()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         [canary.to_owned(), hex].iter().any(|text| {
             bytes
                 .windows(text.len())

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{sql, time};
-use crate::row::{Deploy, Version};
+use crate::row::{ApiKey, Deploy, Version};
 use crate::time::Time;
 
 const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
@@ -41,11 +41,13 @@ pub(super) fn deploy(
              ON CONFLICT (tenant, name) DO UPDATE SET deployed = excluded.deployed",
         )?
         .execute(params![tenant, action, version.number])?;
-    connection
-        .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2")?
-        .execute(params![tenant, action])?;
-    for (name, sealed) in secrets {
-        put_secret(connection, tenant, action, name, sealed)?;
+    if let Some(secrets) = secrets {
+        connection
+            .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2")?
+            .execute(params![tenant, action])?;
+        for (name, sealed) in secrets {
+            put_secret(connection, tenant, action, name, sealed)?;
+        }
     }
     bind(connection, tenant, action)?;
     Ok(version)
@@ -162,6 +164,53 @@ pub(super) fn secrets(
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect()
+}
+
+pub(super) fn put_api_key(connection: &Connection, key: &ApiKey) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO api_key VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            key.id,
+            key.tenant,
+            key.scopes,
+            key.hash,
+            sql(key.created_at)
+        ])
+        .map(drop)
+}
+
+pub(super) fn api_key(connection: &Connection, id: &str) -> rusqlite::Result<Option<ApiKey>> {
+    connection
+        .prepare_cached("SELECT * FROM api_key WHERE id = ?1")?
+        .query_row([id], key)
+        .optional()
+}
+
+pub(super) fn api_keys(
+    connection: &Connection,
+    tenant: Option<&str>,
+) -> rusqlite::Result<Vec<ApiKey>> {
+    connection
+        .prepare_cached("SELECT * FROM api_key WHERE tenant IS ?1 ORDER BY created_at, id")?
+        .query_map([tenant], key)?
+        .collect()
+}
+
+pub(super) fn remove_api_key(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
+    let removed = connection
+        .prepare_cached("DELETE FROM api_key WHERE id = ?1")?
+        .execute([id])?;
+    Ok(removed > 0)
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    Ok(ApiKey {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        scopes: row.get(2)?,
+        hash: row.get(3)?,
+        created_at: time(row.get(4)?)?,
+    })
 }
 
 pub(super) fn mark(connection: &Connection, sealed: &[u8]) -> rusqlite::Result<Vec<u8>> {

@@ -18,8 +18,8 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node, Notification,
-    Then, Version,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Notification, Then, Version,
 };
 use crate::time::{Clock, Time};
 
@@ -72,6 +72,10 @@ impl Sqlite {
             return Err(io(format!("SQLite {} is too old", rusqlite::version())));
         }
         let lock = lock(path)?;
+        make_private(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
+            _ => io(error),
+        })?;
         let mut connection = connect(path, OpenFlags::default()).map_err(|error| failed(&error))?;
         migrate(&mut connection)?;
         let latest = prepare(&connection, largest).map_err(|error| failed(&error))?;
@@ -149,15 +153,21 @@ impl Driver for Sqlite {
         Box::pin(self.write(move |connection, now| queue::renew(connection, now, node)))
     }
 
-    fn reap(&self, attempts: u32) -> Answer<'_, u64> {
-        Box::pin(self.write(move |connection, now| queue::reap(connection, now, attempts)))
+    fn reap(&self, most_lost: u32) -> Answer<'_, u64> {
+        Box::pin(self.write(move |connection, now| queue::reap(connection, now, most_lost)))
     }
 
-    fn release(&self, tenant: &str, id: NotificationId, lease: Lease) -> Answer<'_, bool> {
+    fn release(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        lease: Lease,
+        wait: Duration,
+    ) -> Answer<'_, bool> {
         let tenant = tenant.to_owned();
-        Box::pin(
-            self.write(move |connection, now| queue::release(connection, now, &tenant, id, lease)),
-        )
+        Box::pin(self.write(move |connection, now| {
+            queue::release(connection, now + wait, &tenant, id, lease)
+        }))
     }
 
     fn cancel(&self, tenant: &str, id: NotificationId) -> Answer<'_, bool> {
@@ -243,6 +253,25 @@ impl Driver for Sqlite {
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>> {
         let (tenant, action) = (tenant.to_owned(), action.to_owned());
         Box::pin(self.read(move |connection| actions::secrets(connection, &tenant, &action)))
+    }
+
+    fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()> {
+        Box::pin(self.write(move |connection, _| actions::put_api_key(connection, &key)))
+    }
+
+    fn api_key(&self, id: &str) -> Answer<'_, Option<ApiKey>> {
+        let id = id.to_owned();
+        Box::pin(self.read(move |connection| actions::api_key(connection, &id)))
+    }
+
+    fn api_keys(&self, tenant: Option<&str>) -> Answer<'_, Vec<ApiKey>> {
+        let tenant = tenant.map(ToOwned::to_owned);
+        Box::pin(self.read(move |connection| actions::api_keys(connection, tenant.as_deref())))
+    }
+
+    fn remove_api_key(&self, id: &str) -> Answer<'_, bool> {
+        let id = id.to_owned();
+        Box::pin(self.write(move |connection, _| actions::remove_api_key(connection, &id)))
     }
 
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>> {
@@ -341,6 +370,15 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => Err(io(error)),
     }
+}
+
+/// Makes the file, if it is not there, for its owner alone. SQLite gives those beside it the same rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

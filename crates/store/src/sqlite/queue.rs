@@ -73,6 +73,7 @@ pub(super) fn accept(
             action: accept.action,
             payload: accept.payload,
             attempt: 1,
+            lost: 0,
             expires_at,
             lease: Lease { owner, epoch: 1 },
         }),
@@ -220,7 +221,7 @@ fn lease_next(
                 "UPDATE notification
                  SET status = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
                      lease_until = ?3
-                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch",
+                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch, lost",
             )?
             .query_row(
                 params![id.to_bytes(), node.0, sql(now + Store::LEASE)],
@@ -231,6 +232,7 @@ fn lease_next(
                         action: row.get(0)?,
                         payload: row.get(1)?,
                         attempt: row.get(2)?,
+                        lost: row.get(4)?,
                         expires_at,
                         lease: Lease {
                             owner: node,
@@ -260,21 +262,21 @@ pub(super) fn renew(connection: &Connection, now: Time, node: Node) -> rusqlite:
         .map(drop)
 }
 
-pub(super) fn reap(connection: &Connection, now: Time, attempts: u32) -> rusqlite::Result<u64> {
+pub(super) fn reap(connection: &Connection, now: Time, most_lost: u32) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
             "UPDATE notification
-             SET status = iif(attempts >= ?2, 'exhausted', 'queued'), run_at = ?1,
-                 settled_at = iif(attempts >= ?2, ?1, NULL), lease_owner = NULL, lease_until = NULL
+             SET status = iif(lost + 1 >= ?2, 'exhausted', 'queued'), lost = lost + 1, run_at = ?1,
+                 settled_at = iif(lost + 1 >= ?2, ?1, NULL), lease_owner = NULL, lease_until = NULL
              WHERE status = 'leased' AND lease_until < ?1",
         )?
-        .execute(params![sql(now), attempts])
+        .execute(params![sql(now), most_lost])
         .map(|count| count as u64)
 }
 
 pub(super) fn release(
     connection: &Connection,
-    now: Time,
+    due: Time,
     tenant: &str,
     id: NotificationId,
     lease: Lease,
@@ -285,7 +287,13 @@ pub(super) fn release(
              SET status = 'queued', attempts = attempts - 1, run_at = ?5, lease_owner = NULL, lease_until = NULL
              WHERE tenant = ?1 AND id = ?2 AND status = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
         )?
-        .execute(params![tenant, id.to_bytes(), lease.owner.0, lease.epoch, sql(now)])?;
+        .execute(params![
+            tenant,
+            id.to_bytes(),
+            lease.owner.0,
+            lease.epoch,
+            sql(due)
+        ])?;
     Ok(changed > 0)
 }
 

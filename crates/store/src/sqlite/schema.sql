@@ -7,6 +7,7 @@ CREATE TABLE notification (
     status TEXT NOT NULL
         CHECK (status IN ('queued', 'leased', 'sent', 'dropped', 'exhausted', 'expired', 'canceled')),
     attempts INTEGER NOT NULL,                      -- that have begun
+    lost INTEGER NOT NULL DEFAULT 0,                -- of those, that ended with their node
     accepted_at INTEGER NOT NULL,
     run_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
@@ -80,6 +81,15 @@ CREATE TABLE secret (
     sealed BLOB NOT NULL,
     PRIMARY KEY (tenant, action, name)
 ) STRICT;
+
+CREATE TABLE api_key (
+    id TEXT NOT NULL PRIMARY KEY,
+    tenant TEXT,                                    -- none: the operator's
+    scopes TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX api_key_of_tenant ON api_key (tenant, created_at);
 
 -- Something that only who has the right key can read.
 CREATE TABLE mark (

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use phonebox_contract::Status;
-use phonebox_store::{Accept, Accepted, Filter, Lease, Store, Then};
+use phonebox_store::{Accept, Accepted, ApiKey, Filter, Lease, Store, Then};
 
-use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept, deploy};
+use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
 
 macro_rules! conformance {
     ($name:ident, $fresh:expr, [$($test:ident),* $(,)?]) => {
@@ -44,6 +44,7 @@ conformance!(
         versions_count_up_and_can_be_rolled_back,
         one_action_of_a_tenant_is_bound,
         secrets_are_kept_by_name,
+        api_keys_are_their_tenants,
         a_mark_is_made_once,
         a_backup_has_everything,
         many_at_once,
@@ -145,7 +146,7 @@ pub(crate) async fn an_attempt_is_written_with_what_follows(fresh: Fresh) {
 pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
     let old = fresh.lease("acme").await;
     fresh.clock.advance(Store::LEASE + Duration::from_secs(1));
-    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 1);
+    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 1);
     // Nobody has it: the old lease is no lease any more.
     assert!(!fresh.settle(&old, Then::Settled(Status::Sent)).await);
     let new = fresh.claim(1).await.remove(0);
@@ -163,11 +164,14 @@ pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
         let mut leased = new.clone();
         leased.lease = forged;
         assert!(!fresh.settle(&leased, Then::Settled(Status::Sent)).await);
-        let released = fresh.store.release("acme", leased.id, forged).await;
+        let released = fresh
+            .store
+            .release("acme", leased.id, forged, Duration::ZERO)
+            .await;
         assert!(!released.unwrap());
     }
     let mut elsewhere = new.clone();
-    elsewhere.tenant = "other".to_owned();
+    "other".clone_into(&mut elsewhere.tenant);
     assert!(!fresh.settle(&elsewhere, Then::Settled(Status::Sent)).await);
     assert!(fresh.settle(&new, Then::Settled(Status::Dropped)).await);
     assert!(!fresh.settle(&new, Then::Settled(Status::Sent)).await);
@@ -184,7 +188,7 @@ pub(crate) async fn a_retry_waits_for_its_time(fresh: Fresh) {
     assert!(fresh.settle(&leased, Then::RetryAfter(wait)).await);
     let due = fresh.clock.now() + wait;
     assert_eq!(fresh.store.next_due().await.unwrap(), Some(due));
-    fresh.clock.advance(wait - Duration::from_millis(1));
+    fresh.clock.advance(Duration::from_millis(4_999));
     assert_eq!(fresh.claim(10).await, []);
     fresh.clock.advance(Duration::from_millis(1));
     assert_eq!(fresh.claim(10).await.len(), 1);
@@ -241,12 +245,12 @@ pub(crate) async fn what_has_expired_is_never_handed_out(fresh: Fresh) {
 pub(crate) async fn what_a_dead_node_held_comes_back(fresh: Fresh) {
     let leased = fresh.lease("acme").await;
     fresh.clock.advance(Store::LEASE);
-    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
     fresh.clock.advance(Duration::from_millis(1));
-    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 1);
-    assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 1);
+    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
     let again = fresh.claim(10).await.remove(0);
-    assert_eq!((again.id, again.attempt), (leased.id, 2));
+    assert_eq!((again.id, again.attempt, again.lost), (leased.id, 2, 1));
 }
 
 pub(crate) async fn what_kills_its_nodes_ends(fresh: Fresh) {
@@ -268,17 +272,20 @@ pub(crate) async fn a_node_that_lives_keeps_what_it_has(fresh: Fresh) {
         fresh.clock.advance(Store::LEASE / 2);
         fresh.store.renew(HERE).await.unwrap();
         fresh.store.renew(THERE).await.unwrap();
-        assert_eq!(fresh.store.reap(ATTEMPTS).await.unwrap(), 0);
+        assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
     }
     assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
 }
 
 pub(crate) async fn a_lease_given_back_was_no_attempt(fresh: Fresh) {
     let leased = fresh.lease("acme").await;
-    let released = fresh.store.release("acme", leased.id, leased.lease).await;
-    assert!(released.unwrap());
+    let wait = Duration::from_millis(300);
+    let released = fresh.store.release("acme", leased.id, leased.lease, wait);
+    assert!(released.await.unwrap());
+    assert_eq!(fresh.claim(10).await, []);
+    fresh.clock.advance(wait);
     let again = fresh.claim(10).await.remove(0);
-    assert_eq!((again.id, again.attempt), (leased.id, 1));
+    assert_eq!((again.id, again.attempt, again.lost), (leased.id, 1, 0));
     assert_ne!(again.lease, leased.lease);
     assert!(!fresh.settle(&leased, Then::Settled(Status::Sent)).await);
     assert!(fresh.settle(&again, Then::Settled(Status::Sent)).await);
@@ -309,7 +316,7 @@ pub(crate) async fn payloads_are_erased_when_nobody_needs_them(fresh: Fresh) {
     assert_eq!(erase().await, (1, 0));
     assert_eq!(fresh.claim(10).await, []);
     assert_eq!(erase().await, (1, 0));
-    fresh.clock.advance(day - VALID);
+    fresh.clock.advance(day.saturating_sub(VALID));
     assert_eq!(erase().await, (0, 1));
     assert!(
         fresh
@@ -435,10 +442,42 @@ pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
     assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
     // What is deployed brings all that it has.
     let mut anew = deploy("sms", 1);
-    anew.secrets = vec![kept("KEY", b"five")];
+    anew.secrets = Some(vec![kept("KEY", b"five")]);
     store.deploy("acme", anew).await.unwrap();
     assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"five")]);
+    // What is deployed without any keeps them.
+    store.deploy("acme", deploy("sms", 2)).await.unwrap();
+    assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"five")]);
     assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
+}
+
+pub(crate) async fn api_keys_are_their_tenants(fresh: Fresh) {
+    let store = &fresh.store;
+    let key = |id: &str, tenant: Option<&str>| ApiKey {
+        id: id.to_owned(),
+        tenant: tenant.map(ToOwned::to_owned),
+        scopes: "notifications:send".to_owned(),
+        hash: [7; 32],
+        created_at: fresh.clock.now(),
+    };
+    for (id, tenant) in [
+        ("one", Some("acme")),
+        ("two", Some("other")),
+        ("three", None),
+    ] {
+        store.put_api_key(key(id, tenant)).await.unwrap();
+    }
+    assert!(store.put_api_key(key("one", None)).await.is_err());
+    assert_eq!(
+        store.api_key("one").await.unwrap(),
+        Some(key("one", Some("acme")))
+    );
+    for (id, tenant) in [("two", Some("other")), ("three", None)] {
+        assert_eq!(store.api_keys(tenant).await.unwrap(), [key(id, tenant)]);
+    }
+    assert!(store.remove_api_key("one").await.unwrap());
+    assert!(!store.remove_api_key("one").await.unwrap());
+    assert_eq!(store.api_key("one").await.unwrap(), None);
 }
 
 pub(crate) async fn a_mark_is_made_once(fresh: Fresh) {

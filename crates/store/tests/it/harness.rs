@@ -10,8 +10,8 @@ use tempfile::TempDir;
 pub(crate) const HERE: Node = Node([1; 16]);
 pub(crate) const THERE: Node = Node([2; 16]);
 pub(crate) const VALID: Duration = Duration::from_mins(5);
-/// Attempts that a notification may have.
-pub(crate) const ATTEMPTS: u32 = 6;
+/// How often a notification's node may die before that is taken for its doing.
+pub(crate) const LOST: u32 = 6;
 
 /// A store in a folder of its own, whose time stands still until it is told to pass.
 pub(crate) struct Fresh {
@@ -105,6 +105,6 @@ pub(crate) fn deploy(action: &str, digest: u8) -> Deploy {
         action: action.to_owned(),
         digest: [digest; 32],
         component: vec![digest; 3],
-        secrets: Vec::new(),
+        secrets: None,
     }
 }

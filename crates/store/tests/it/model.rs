@@ -7,7 +7,7 @@ use phonebox_contract::{NotificationId, Status};
 use phonebox_store::{Accepted, Item, Leased, Node, Store, Then, Time};
 use proptest::prelude::*;
 
-use crate::harness::{ATTEMPTS, Fresh, HERE, THERE, VALID, accept};
+use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept};
 
 const TENANTS: [&str; 3] = ["a", "b", "c"];
 const NODES: [Node; 2] = [HERE, THERE];
@@ -30,6 +30,7 @@ enum Step {
     },
     Release {
         lease: usize,
+        wait: Duration,
     },
     Renew {
         node: usize,
@@ -56,7 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (node(), 1..5_usize, 1..4_usize)
             .prop_map(|(node, most, per_tenant)| Step::Claim { node, most, per_tenant }),
         4 => (any::<usize>(), then).prop_map(|(lease, then)| Step::Settle { lease, then }),
-        1 => any::<usize>().prop_map(|lease| Step::Release { lease }),
+        1 => (any::<usize>(), prop::sample::select(vec![0, 700]))
+            .prop_map(|(lease, wait)| Step::Release { lease, wait: Duration::from_millis(wait) }),
         1 => node().prop_map(|node| Step::Renew { node }),
         1 => any::<usize>().prop_map(|row| Step::Cancel { row }),
         2 => Just(Step::Reap),
@@ -68,6 +70,7 @@ struct Row {
     tenant: &'static str,
     item: Item,
     owner: Option<Node>,
+    lost: u32,
     epoch: u32,
     until: Time,
 }
@@ -136,15 +139,17 @@ impl World {
                     }
                 }
             }
-            Step::Release { lease } => {
+            Step::Release { lease, wait } => {
                 let Some(leased) = choose(&self.leases, lease).cloned() else {
                     return;
                 };
-                let released = store.release(&leased.tenant, leased.id, leased.lease).await;
+                let released = store
+                    .release(&leased.tenant, leased.id, leased.lease, wait)
+                    .await;
                 let row = self.row(leased.id);
                 assert_eq!(released.unwrap(), row.is_held_by(&leased));
                 if row.is_held_by(&leased) {
-                    row.wait(now);
+                    row.wait(now + wait);
                     row.item.attempts -= 1;
                 }
             }
@@ -169,12 +174,13 @@ impl World {
                 }
             }
             Step::Reap => {
-                let reaped = store.reap(ATTEMPTS).await.unwrap();
+                let reaped = store.reap(LOST).await.unwrap();
                 let mut expected = 0;
                 for row in &mut self.rows {
                     if row.owner.is_some() && row.until < now {
                         expected += 1;
-                        let exhausted = row.item.attempts >= ATTEMPTS;
+                        row.lost += 1;
+                        let exhausted = row.lost >= LOST;
                         row.wait(now);
                         if exhausted {
                             row.settle(Status::Exhausted, now);
@@ -206,6 +212,7 @@ impl World {
                 settled_at: None,
             },
             owner: None,
+            lost: 0,
             epoch: 0,
             until: now,
         };
@@ -241,7 +248,7 @@ impl World {
             assert!(row.is_due(now) && row.item.expires_at > now, "{leased:?}");
             row.lease(node, now);
             assert!(row.is_held_by(&leased), "{leased:?}");
-            assert_eq!(leased.attempt, row.item.attempts);
+            assert_eq!((leased.attempt, leased.lost), (row.item.attempts, row.lost));
             *given.entry(row.tenant).or_default() += 1;
             self.leases.push(leased);
         }

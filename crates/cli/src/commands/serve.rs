@@ -1,0 +1,158 @@
+//! `phonebox serve`: a host of actions for platforms, which speak to it over HTTP.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use phonebox::store::{Clock, Options, Sqlite};
+use phonebox::{CannotStart, Deliveries, Keys, KeysError, Scope, Store, StoreError};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::args;
+use crate::config::Config;
+use crate::dirs;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+
+/// How long open connections have to end once nothing is delivered any more.
+const CLOSING: Duration = Duration::from_secs(5);
+
+#[derive(Serialize)]
+struct Started {
+    url: String,
+    data: PathBuf,
+    operator_key: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, Failure> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let data = &arguments.data;
+    dirs::make_private(data).map_err(|error| Failure::file("cannot make", data, &error))?;
+    let listener = listen(arguments.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::chain(&error))?;
+
+    let phonebox = config.start(&[address], output)?;
+    let keys = keys(config.keys(), data, output)?;
+    let options = Options {
+        clock: Clock::real(),
+        largest: config.largest_store(),
+    };
+    let store = Store::new(Sqlite::open(data.join("phonebox.db"), options).await?);
+    let deliveries = phonebox.start(store, keys, config.delivery()).await?;
+    let operator_key = operator_key(&deliveries, data).await?;
+    let url = format!("http://{address}");
+    let mut text = vec![format!("phonebox serves {url} from {}", data.display())];
+    if let Some(path) = &operator_key {
+        text.push(format!("the operator's key is in {}", path.display()));
+    }
+    output.result(
+        text.join("\n"),
+        &Started {
+            url,
+            data: data.clone(),
+            operator_key,
+        },
+    );
+    serve(listener, deliveries).await
+}
+
+/// Answers until the process is asked to end; then what is under way ends first.
+async fn serve(listener: TcpListener, deliveries: Deliveries) -> Result<Code, Failure> {
+    let router = phonebox_server::router(deliveries.handle());
+    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
+    // Dropped, it says the same.
+    let graceful = async move { drop(ending.await) };
+    let server = axum::serve(listener, router).with_graceful_shutdown(graceful);
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        () = super::dev::stopped() => {}
+        result = &mut server => {
+            let error = result.map_err(|error| Failure::chain(&error))?;
+            return Err(error.map_or_else(|error| Failure::chain(&error), |()| Failure::new("nobody listens any more")));
+        }
+    }
+    // Whoever waits for an outcome gets it.
+    deliveries.shutdown().await;
+    drop(ended);
+    drop(tokio::time::timeout(CLOSING, server).await);
+    Ok(Code::Ok)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::new(format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => failure
+                .hint("stop the other one, or give another address with --listen")
+                .code(Code::Conflict),
+            _ => failure.code(Code::Unavailable),
+        }
+    })
+}
+
+/// The keys that the store is encrypted with: where the operator says, or made beside the store, which is said.
+fn keys(configured: Option<&Path>, data: &Path, output: Output) -> Result<Keys, Failure> {
+    if let Some(path) = configured {
+        return Ok(Keys::from_file(path)?);
+    }
+    let path = data.join("phonebox.keys");
+    output.step(
+        "warning",
+        format!(
+            "the keys lie beside what they encrypt, in {}: who copies the folder can read it; see [store] keys",
+            path.display()
+        ),
+    );
+    Ok(Keys::from_file_or_new(path)?)
+}
+
+/// Makes the operator's key at the first start. Gives the file that it is in.
+async fn operator_key(deliveries: &Deliveries, data: &Path) -> Result<Option<PathBuf>, Failure> {
+    let path = data.join("operator.key");
+    let api_keys = deliveries.handle().api_keys();
+    if !api_keys.list(None).await?.is_empty() {
+        return Ok(path.exists().then_some(path));
+    }
+    let made = api_keys.create(None, &Scope::ALL).await?;
+    let written = dirs::private_file(&path).and_then(|mut file| {
+        file.write_all(made.key.reveal().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // Nobody knows it, so it is to be made again.
+        api_keys.revoke(&made.id).await?;
+        return Err(Failure::file("cannot write", &path, &error));
+    }
+    Ok(Some(path))
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = Self::chain(&error).hint(error.hint()).fault(error.fault());
+        match error {
+            StoreError::InUse(_) => failure.code(Code::Conflict),
+            _ => failure.code(Code::Unavailable),
+        }
+    }
+}
+
+impl From<CannotStart> for Failure {
+    fn from(error: CannotStart) -> Self {
+        let hint = error.hint();
+        match error {
+            CannotStart::Store(error) => error.into(),
+            other => Self::chain(&other).hint(hint).fault(other.fault()),
+        }
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        Self::chain(&error).hint(error.hint()).fault(error.fault())
+    }
+}

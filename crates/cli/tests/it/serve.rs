@@ -1,0 +1,366 @@
+//! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use phonebox::Action;
+use phonebox_test_guests::KANNEL_RUST;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::gateway::{Alphabet, Gateway, PASSWORD, USERNAME};
+
+const MANIFEST: &str = include_str!("../../../../examples/actions/kannel-rust/action.toml");
+const NUMBER: &str = "+12065550100";
+
+/// A folder of data, and the process that serves it, while there is one.
+struct Server {
+    folder: TempDir,
+    child: Option<Child>,
+    url: String,
+    key: String,
+    client: Client<HttpConnector, Full<bytes::Bytes>>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+impl Server {
+    fn new(gateway: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[egress]\nplain_http = [\"http://kannel.example:13013\"]\nreachable = [\"127.0.0.0/8\"]\n\
+             [egress.resolve]\n\"kannel.example\" = [\"{gateway}\"]\n"
+        );
+        std::fs::write(folder.path().join("phonebox.toml"), config).unwrap();
+        Self {
+            folder,
+            child: None,
+            url: String::new(),
+            key: String::new(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    fn start(&mut self) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_phonebox"))
+            .args(["--output", "json", "serve", "--config", "phonebox.toml"])
+            .args(["--listen", "127.0.0.1:0"])
+            .current_dir(self.folder.path())
+            .env("PHONEBOX_HOME", self.folder.path().join("home"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let started: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("it did not start: {error}: {line:?}"));
+        self.child = Some(child);
+        started["url"].as_str().unwrap().clone_into(&mut self.url);
+        let key = self.folder.path().join("phonebox-data/operator.key");
+        std::fs::read_to_string(key)
+            .unwrap()
+            .trim()
+            .clone_into(&mut self.key);
+    }
+
+    /// With SIGKILL: nothing is said and nothing is written any more.
+    fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+        let body = body.to_string();
+        self.try_ask(method, path, &[], body.into()).await.unwrap()
+    }
+
+    /// None where it went away meanwhile.
+    async fn try_ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: bytes::Bytes,
+    ) -> Option<Answer> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("phonebox-tenant", "acme")
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.client.request(request.body(Full::new(body)).unwrap());
+        let response = response.await.ok()?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Some(Answer { status, body })
+    }
+
+    /// Has the Kannel action deployed, with its secrets.
+    async fn deploy(&self) {
+        for (name, value) in [
+            ("KANNEL_USERNAME", USERNAME),
+            ("KANNEL_PASSWORD", PASSWORD),
+            ("KANNEL_FROM", "Acme"),
+        ] {
+            let path = format!("/v1/actions/kannel/secrets/{name}");
+            let answer = self.ask("PUT", &path, json!({ "value": value })).await;
+            assert_eq!(answer.status, 204, "{answer:?}");
+        }
+        let action = Action::assemble(KANNEL_RUST.bytes, MANIFEST).unwrap();
+        let component = action.component().to_vec().into();
+        let answer = self.try_ask("POST", "/v1/actions", &[], component).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.body["name"], "kannel", "{answer:?}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn event(text: &str) -> Value {
+    json!({ "event": { "notification": {
+        "recipient": NUMBER, "code": "492016", "as_text": text, "delivery_method": "text",
+    } } })
+}
+
+#[tokio::test]
+async fn a_platform_sends_and_sees_what_became_of_it() {
+    let Some(mut gateway) = Gateway::start().await else {
+        return;
+    };
+    let mut server = Server::new(gateway.sendsms);
+    server.start();
+    assert_eq!(server.ask("GET", "/readyz", json!({})).await.status, 200);
+    let answer = server
+        .ask("POST", "/v1/notifications", event("too early"))
+        .await;
+    assert_eq!(
+        (answer.status, &answer.body["code"]),
+        (409, &json!("no_action"))
+    );
+    server.deploy().await;
+
+    let wait = [("prefer", "wait=30"), ("idempotency-key", "login-7")];
+    let post = async |text: &str| {
+        let body = event(text).to_string().into();
+        let sent = server.try_ask("POST", "/v1/notifications", &wait, body);
+        sent.await.unwrap()
+    };
+    let answer = post("Your Acme code is 492016").await;
+    assert_eq!(
+        (answer.status, &answer.body["status"]),
+        (200, &json!("sent")),
+        "{answer:?}"
+    );
+    let sms = gateway.handset.receive(Alphabet::Gsm7).await;
+    assert_eq!(sms.text, "Your Acme code is 492016");
+    let id = answer.body["id"].as_str().unwrap();
+    let again = post("Your Acme code is 492016").await;
+    assert_eq!(
+        (again.status, again.body["id"].as_str()),
+        (200, Some(id)),
+        "{again:?}"
+    );
+    let other = post("another").await;
+    assert_eq!(other.body["code"], "idempotency_key_used", "{other:?}");
+
+    let found = server
+        .ask("GET", &format!("/v1/notifications/{id}"), json!({}))
+        .await;
+    let attempt = &found.body["attempts"][0];
+    assert_eq!(attempt["report"]["outcome"]["kind"], "sent", "{found:?}");
+    assert_eq!(
+        attempt["report"]["exchanges"][0]["status"], 202,
+        "{found:?}"
+    );
+    let list = server
+        .ask("GET", "/v1/notifications?status=sent", json!({}))
+        .await;
+    assert_eq!(
+        list.body["notifications"][0]["id"].as_str(),
+        Some(id),
+        "{list:?}"
+    );
+    let cancel = format!("/v1/notifications/{id}/cancel");
+    assert_eq!(server.ask("POST", &cancel, json!({})).await.status, 409);
+    for answer in [answer, again, found, list] {
+        let said = answer.body.to_string();
+        assert!(
+            !said.contains("492016") && !said.contains("2065550100"),
+            "{said}"
+        );
+    }
+
+    // A key of the tenant's is good for what it was made for, and for no other tenant.
+    let wanted = json!({ "tenant": "acme", "scopes": ["notifications:send"] });
+    let made = server.ask("POST", "/v1/keys", wanted).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let operator = std::mem::replace(
+        &mut server.key,
+        made.body["key"].as_str().unwrap().to_owned(),
+    );
+    let sent = server
+        .ask("POST", "/v1/notifications", event("by the tenant"))
+        .await;
+    assert_eq!(sent.status, 202, "{sent:?}");
+    let list = server.ask("GET", "/v1/notifications", json!({})).await;
+    assert_eq!(
+        (list.status, &list.body["code"]),
+        (403, &json!("scope_missing"))
+    );
+    let header = [("phonebox-tenant", "other")];
+    let body = event("no").to_string().into();
+    let other = server
+        .try_ask("POST", "/v1/notifications", &header, body)
+        .await;
+    // Named twice, and then alone.
+    assert_eq!(other.as_ref().unwrap().status, 422, "{other:?}");
+    let foreign = json!({ "tenant": "other", "scopes": ["notifications:send"] });
+    let own = std::mem::replace(&mut server.key, operator.clone());
+    let foreign = server.ask("POST", "/v1/keys", foreign).await;
+    server.key = foreign.body["key"].as_str().unwrap().to_owned();
+    let other = server.ask("POST", "/v1/notifications", event("no")).await;
+    assert_eq!(
+        (other.status, &other.body["code"]),
+        (403, &json!("another_tenant"))
+    );
+    server.key = own;
+    server.key = operator;
+    let key = format!("/v1/keys/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(server.ask("DELETE", &key, json!({})).await.status, 204);
+    server.key = made.body["key"].as_str().unwrap().to_owned();
+    let sent = server
+        .ask("POST", "/v1/notifications", event("revoked"))
+        .await;
+    assert_eq!(sent.status, 401, "{sent:?}");
+}
+
+/// The server is killed at random moments under load. What it accepted arrives; twice only what was under way at a kill.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_arrives_though_it_is_killed_again_and_again() {
+    const KILLS: usize = 200;
+    let Some(mut gateway) = Gateway::start().await else {
+        return;
+    };
+    let mut server = Server::new(gateway.sendsms);
+    server.start();
+    server.deploy().await;
+
+    // By text, with their ids.
+    let accepted = Arc::new(Mutex::new(HashMap::<String, String>::new()));
+    let mut number = 0;
+    for _ in 0..KILLS {
+        let going = Arc::new(AtomicBool::new(true));
+        let mut sending = Vec::new();
+        for _ in 0..4 {
+            number += 1;
+            let (server_url, key, client) = (
+                server.url.clone(),
+                server.key.clone(),
+                server.client.clone(),
+            );
+            let (going, accepted) = (going.clone(), accepted.clone());
+            let first = number;
+            sending.push(tokio::spawn(async move {
+                let mut each = 0;
+                while going.load(Ordering::SeqCst) {
+                    each += 1;
+                    let text = format!("message {first}.{each}.");
+                    let request = http::Request::post(format!("{server_url}/v1/notifications"))
+                        .header("authorization", format!("Bearer {key}"))
+                        .header("phonebox-tenant", "acme")
+                        .header("content-type", "application/json")
+                        .body(Full::new(bytes::Bytes::from(event(&text).to_string())))
+                        .unwrap();
+                    let Ok(response) = client.request(request).await else {
+                        return;
+                    };
+                    assert_eq!(response.status(), 202, "{text}");
+                    let Ok(body) = response.into_body().collect().await else {
+                        return;
+                    };
+                    let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+                    let id = body["id"].as_str().unwrap().to_owned();
+                    accepted.lock().unwrap().insert(text, id);
+                }
+            }));
+        }
+        let enough = accepted.lock().unwrap().len() + 1 + rand::random_range(0..40);
+        while accepted.lock().unwrap().len() < enough {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.kill();
+        going.store(false, Ordering::SeqCst);
+        for task in sending {
+            task.await.unwrap();
+        }
+        server.start();
+    }
+
+    let accepted = accepted.lock().unwrap().clone();
+    // All of them are settled as sent.
+    for (text, id) in &accepted {
+        loop {
+            let found = server
+                .ask("GET", &format!("/v1/notifications/{id}"), json!({}))
+                .await;
+            match found.body["status"].as_str() {
+                Some("sent") => break,
+                Some("queued" | "leased") => tokio::time::sleep(Duration::from_millis(20)).await,
+                _ => panic!("{text} was accepted and is lost: {found:?}"),
+            }
+        }
+    }
+    let mut arrived = HashMap::<String, usize>::new();
+    while accepted.keys().any(|text| !arrived.contains_key(text)) {
+        let sms = gateway.handset.receive(Alphabet::Gsm7).await;
+        *arrived.entry(sms.text).or_default() += 1;
+    }
+    // As often as it was tried, and not more: twice came only what was at the gateway when its server was killed.
+    let mut again = 0;
+    for (text, id) in &accepted {
+        let found = server
+            .ask("GET", &format!("/v1/notifications/{id}"), json!({}))
+            .await;
+        let tried = found.body["attempts_begun"].as_u64().unwrap();
+        assert!(
+            arrived[text] as u64 <= tried,
+            "{text} arrived {} times: {found:?}",
+            arrived[text]
+        );
+        again += usize::from(arrived[text] > 1);
+    }
+    let unheard = arrived.len() - accepted.len();
+    println!(
+        "{} accepted, and {unheard} of which that was not heard; {KILLS} kills; {again} arrived again",
+        accepted.len()
+    );
+}

@@ -1,0 +1,181 @@
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use phonebox_contract::Sensitive;
+use phonebox_store::{ApiKey, Store, StoreError};
+
+/// How every key begins, so that who finds one knows what it is.
+const PREFIX: &str = "phb_";
+const ID: usize = 9;
+const SECRET: usize = 32;
+
+/// What a key is good for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// To make and to revoke keys. Only the operator's key has it.
+    KeysWrite,
+    /// To deploy actions and to set their secrets.
+    ActionsWrite,
+    /// To see which actions there are, and the names of their secrets.
+    ActionsRead,
+    /// To send notifications and to take them back.
+    NotificationsSend,
+    /// To see what became of notifications.
+    NotificationsRead,
+}
+
+/// A text that names no scope.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "there is no scope {0}; there are keys:write, actions:write, actions:read, notifications:send and notifications:read"
+)]
+pub struct UnknownScope(String);
+
+/// Who asks, by the key that they showed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// Whose key it is; none: the operator's, which is good for every tenant.
+    pub tenant: Option<String>,
+    scopes: Vec<Scope>,
+}
+
+/// A key that was just made. It is shown this once.
+#[derive(Debug)]
+pub struct NewApiKey {
+    /// Names the key.
+    pub id: String,
+    /// The key.
+    pub key: Sensitive,
+}
+
+/// The keys that callers show. Only hashes of them are kept.
+#[derive(Clone)]
+pub struct ApiKeys(Store);
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::KeysWrite,
+        Self::ActionsWrite,
+        Self::ActionsRead,
+        Self::NotificationsSend,
+        Self::NotificationsRead,
+    ];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeysWrite => "keys:write",
+            Self::ActionsWrite => "actions:write",
+            Self::ActionsRead => "actions:read",
+            Self::NotificationsSend => "notifications:send",
+            Self::NotificationsRead => "notifications:read",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        known.ok_or_else(|| UnknownScope(text.escape_debug().take(64).collect()))
+    }
+}
+
+impl Caller {
+    /// Whether its key is good for this.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+impl ApiKeys {
+    pub(crate) fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    /// Makes a key for a tenant, or for the operator.
+    pub async fn create(
+        &self,
+        tenant: Option<&str>,
+        scopes: &[Scope],
+    ) -> Result<NewApiKey, StoreError> {
+        let mut random = [0; ID + SECRET];
+        aws_lc_rs::rand::fill(&mut random).expect("the system has random bytes");
+        let (id, _) = random.split_at(ID);
+        let id = URL_SAFE_NO_PAD.encode(id);
+        let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let kept = ApiKey {
+            id: id.clone(),
+            tenant: tenant.map(ToOwned::to_owned),
+            scopes: scopes.join(" "),
+            hash: hash(&key),
+            created_at: self.0.now().await?,
+        };
+        self.0.put_api_key(kept).await?;
+        Ok(NewApiKey {
+            id,
+            key: key.into(),
+        })
+    }
+
+    /// Whose key this is. None: nobody's.
+    pub async fn authenticate(&self, key: &str) -> Result<Option<Caller>, StoreError> {
+        // A key begins with its id: nine bytes are twelve characters.
+        let Some(id) = key
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.get(..ID / 3 * 4))
+        else {
+            return Ok(None);
+        };
+        let Some(kept) = self.0.api_key(id).await? else {
+            return Ok(None);
+        };
+        if verify_slices_are_equal(&kept.hash, &hash(key)).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Caller {
+            tenant: kept.tenant,
+            scopes: kept
+                .scopes
+                .split(' ')
+                .filter_map(|scope| scope.parse().ok())
+                .collect(),
+        }))
+    }
+
+    /// A tenant's keys, or the operator's.
+    pub async fn list(&self, tenant: Option<&str>) -> Result<Vec<ApiKey>, StoreError> {
+        self.0.api_keys(tenant).await
+    }
+
+    /// Makes a key worthless. False where there is none of this id.
+    pub async fn revoke(&self, id: &str) -> Result<bool, StoreError> {
+        self.0.remove_api_key(id).await
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeys").finish_non_exhaustive()
+    }
+}
+
+/// A key is random, and long enough that no slower hash is needed.
+fn hash(key: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
+    hash
+}

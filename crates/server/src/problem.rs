@@ -1,0 +1,151 @@
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use phonebox::{CannotLoad, Fault, SendError, StoreError};
+use serde::Serialize;
+
+/// An error, as it is answered (RFC 9457).
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// The HTTP status.
+    status: u16,
+    /// Its name, for programs. Stays the same.
+    code: &'static str,
+    /// What is wrong, for people.
+    detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// Whose fault it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<Fault>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            hint: None,
+            fault: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn fault(mut self, fault: Fault) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(crate) fn shutting_down() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "shutting_down", "phonebox is shutting down")
+            .hint(SendError::ShuttingDown.hint())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        let (status, code) = match error {
+            StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store_full"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+        };
+        // Where the store lies is the operator's to know.
+        Self::new(status, code, "it cannot be kept now: nothing was accepted")
+            .fault(Fault::Platform)
+    }
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        let (status, code) = match error {
+            SendError::Store(error) => return error.into(),
+            SendError::ShuttingDown => return Self::shutting_down(),
+            SendError::Conflict => (StatusCode::CONFLICT, "idempotency_key_used"),
+            _ => (StatusCode::CONFLICT, "no_action"),
+        };
+        Self::new(status, code, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<CannotLoad> for Problem {
+    fn from(error: CannotLoad) -> Self {
+        let status = match error {
+            CannotLoad::Store(error) => return error.into(),
+            CannotLoad::ShuttingDown => return Self::shutting_down(),
+            CannotLoad::Action(_) | CannotLoad::Deploy(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        let problem = Self::new(status, error.kind(), error.to_string()).fault(error.fault());
+        match error.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    /// What was sent is not repeated: there may be a code in it.
+    fn from(rejection: JsonRejection) -> Self {
+        let (code, detail) = match &rejection {
+            JsonRejection::JsonDataError(_) => ("invalid", "the body is not what it should be"),
+            JsonRejection::JsonSyntaxError(_) => ("invalid", "the body is not JSON"),
+            JsonRejection::MissingJsonContentType(_) => (
+                "invalid",
+                "the body is not said to be JSON: set content-type to application/json",
+            ),
+            _ => ("unreadable", "the body cannot be read, or is too large"),
+        };
+        Self::new(rejection.status(), code, detail)
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        let detail = "the body cannot be read, or is too large";
+        Self::new(rejection.status(), "unreadable", detail)
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(
+            rejection.status(),
+            "invalid",
+            "the query is not what it should be",
+        )
+    }
+}
