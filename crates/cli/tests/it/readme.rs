@@ -143,3 +143,60 @@ async fn authors_and_platforms_get_what_it_says() {
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(messages[0].to.as_deref(), Some("+14155550100"));
 }
+
+#[test]
+fn operators_get_what_it_says() {
+    let desk = Desk::new();
+    let manifest =
+        "name = \"acme-sms\"\ntrigger = \"custom-phone-provider\"\n[secrets.SMS_TOKEN]\n";
+    let action = phonebox::Action::assemble(phonebox_test_guests::PROBE.bytes, manifest).unwrap();
+    desk.write("target/acme-sms.wasm", action.component());
+    desk.write("phonebox.toml", "");
+    let typed = block("console", "phonebox serve");
+    let typed: Vec<_> = typed
+        .split_whitespace()
+        .skip(1)
+        .map(|word| match word {
+            "127.0.0.1:8080" => "127.0.0.1:0",
+            word => word,
+        })
+        .collect();
+    let mut served = desk
+        .command(&typed)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut stdout = BufReader::new(served.stdout.take().unwrap());
+    stdout.read_line(&mut first).unwrap();
+    let url = first.split(' ').nth(2).unwrap_or_else(|| panic!("{first}"));
+    let script = block("console", "ask()").replace("http://127.0.0.1:8080", url);
+    let ran = std::process::Command::new("bash")
+        .args(["-euc", &script.replace("\nask ", "\necho; ask ")])
+        .current_dir(desk.path())
+        .output()
+        .unwrap();
+    served.kill().unwrap();
+    served.wait().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let answers: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let [deployed, sent, list, key] = &answers[..] else {
+        panic!("{script}\n{ran:?}")
+    };
+    assert_eq!(
+        (&deployed["name"], &deployed["version"]),
+        (&json!("acme-sms"), &json!(1))
+    );
+    assert_eq!(sent["status"], "sent", "{sent:#}");
+    assert_eq!(list, &json!({ "notifications": [] }));
+    assert!(
+        key["key"]
+            .as_str()
+            .is_some_and(|key| key.starts_with("phb_")),
+        "{key}"
+    );
+}

@@ -263,10 +263,19 @@ async fn a_platform_sends_and_sees_what_became_of_it() {
     assert_eq!(sent.status, 401, "{sent:?}");
 }
 
-/// The server is killed at random moments under load. What it accepted arrives; twice only what was under way at a kill.
+/// How often the server is killed: `PHONEBOX_TEST_KILLS=200` for a longer run.
+#[expect(clippy::disallowed_methods, reason = "a test reads what it is to do")]
+fn kills() -> usize {
+    let asked = std::env::var("PHONEBOX_TEST_KILLS").ok();
+    asked.map_or(40, |asked| {
+        asked.parse().expect("PHONEBOX_TEST_KILLS is a number")
+    })
+}
+
+/// The server is killed at random moments under load. What it accepted arrives; again only what was under way at a kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_arrives_though_it_is_killed_again_and_again() {
-    const KILLS: usize = 200;
+    let kills = kills();
     let Some(mut gateway) = Gateway::start().await else {
         return;
     };
@@ -277,7 +286,7 @@ async fn what_was_accepted_arrives_though_it_is_killed_again_and_again() {
     // By text, with their ids.
     let accepted = Arc::new(Mutex::new(HashMap::<String, String>::new()));
     let mut number = 0;
-    for _ in 0..KILLS {
+    for _ in 0..kills {
         let going = Arc::new(AtomicBool::new(true));
         let mut sending = Vec::new();
         for _ in 0..4 {
@@ -360,7 +369,7 @@ async fn what_was_accepted_arrives_though_it_is_killed_again_and_again() {
     }
     let unheard = arrived.len() - accepted.len();
     println!(
-        "{} accepted, and {unheard} of which that was not heard; {KILLS} kills; {again} arrived again",
+        "{} accepted, and {unheard} of which that was not heard; {kills} kills; {again} arrived again",
         accepted.len()
     );
 }
