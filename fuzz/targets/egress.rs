@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use phonebox_egress::{
-    Block, Budget, Caller, Connection, Egress, Error, Exchange, IpNet, Ipv6Net, Limits, Nat64, Origin, Policy,
-    Reason, Request, Response, Rule, Trip, Verdict,
+    Block, Budget, Caller, Connection, Egress, Error, Exchange, IpNet, Ipv6Net, Limits, Nat64,
+    Origin, Policy, Reason, Request, Response, Rule, Trip, Verdict,
 };
 use phonebox_fuzz::iana;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -199,7 +199,9 @@ fuzz_target!(|input: &str| {
     // A text is changed only where there is something in it, for which the digits of a number may be apart, and without a
     // country's code, which has up to three.
     let numeric = planted.bytes().filter(u8::is_ascii_digit).count();
-    let mut national = (1..=3).filter_map(|code| digits.get(code..)).flat_map(encodings);
+    let mut national = (1..=3)
+        .filter_map(|code| digits.get(code..))
+        .flat_map(encodings);
     if numeric < 7
         && !values.iter().any(|masked| planted.contains(&masked.value))
         && !national.any(|encoded| encoded.len() >= 6 && planted.contains(&encoded))
