@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use phonebox::egress::{Egress, IpNet, Ipv6Net, Limits, Nat64, Origin, Policy, Rule};
 use phonebox::jail::Bounds;
-use phonebox::{CompiledCache, Config as Runtime, DeliveryOptions, Jail, Phonebox};
+use phonebox::{
+    AbuseLimits, CompiledCache, Config as Runtime, DeliveryOptions, Jail, Phonebox, Rate,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
@@ -22,6 +24,7 @@ use crate::output::Output;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    abuse: AbuseConfig,
     compile: CompileConfig,
     delivery: DeliveryConfig,
     egress: EgressConfig,
@@ -38,6 +41,28 @@ struct CompileConfig {
     seconds: Option<u64>,
     /// MiB of memory for one component.
     memory_mib: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AbuseConfig {
+    /// Messages of one tenant to one number.
+    number: Option<Vec<RateConfig>>,
+    /// Messages to one number, over all tenants.
+    number_overall: Option<Vec<RateConfig>>,
+    /// Messages of one tenant.
+    tenant: Option<Vec<RateConfig>>,
+    /// How numbers have to begin.
+    allowed_prefixes: Option<Vec<String>>,
+    /// How numbers may not begin.
+    denied_prefixes: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateConfig {
+    most: u32,
+    seconds: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -167,6 +192,7 @@ impl Config {
         let days = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
         options.keep = keep_days.map_or(options.keep, days);
         options.drain = drain_seconds.map_or(options.drain, Duration::from_secs);
+        options.abuse = self.abuse.read();
         options
     }
 
@@ -215,6 +241,35 @@ impl Config {
             .egress(self.egress.build(listeners)?)
             .build();
         phonebox.map_err(|error| Failure::chain(&error))
+    }
+}
+
+impl AbuseConfig {
+    fn read(&self) -> AbuseLimits {
+        let rate = |rate: &RateConfig| Rate {
+            most: rate.most,
+            within: Duration::from_secs(rate.seconds),
+        };
+        let rates = |rates: &[RateConfig]| rates.iter().map(rate).collect::<Vec<_>>();
+        let mut limits = AbuseLimits::standard();
+        for (configured, limit) in [
+            (&self.number, &mut limits.number),
+            (&self.number_overall, &mut limits.number_overall),
+            (&self.tenant, &mut limits.tenant),
+        ] {
+            if let Some(configured) = configured {
+                *limit = rates(configured);
+            }
+        }
+        for (configured, limit) in [
+            (&self.allowed_prefixes, &mut limits.allowed_prefixes),
+            (&self.denied_prefixes, &mut limits.denied_prefixes),
+        ] {
+            if let Some(configured) = configured {
+                limit.clone_from(configured);
+            }
+        }
+        limits
     }
 }
 

@@ -38,8 +38,8 @@ mod tenant;
 pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
-    Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery, DeliveryOptions, Handle,
-    schedule,
+    AbuseLimits, Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery,
+    DeliveryOptions, Handle, Rate, Refused, schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};

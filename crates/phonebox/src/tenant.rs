@@ -10,7 +10,7 @@ use phonebox_store::{Deploy, Filter, Item, Notification, StoreError, Version};
 use tokio::time::timeout;
 
 use crate::action::Action;
-use crate::delivery::{CODE_VALIDITY, CannotLoad, Engine};
+use crate::delivery::{CODE_VALIDITY, CannotLoad, Engine, Refused};
 use crate::host::Deployment;
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -50,6 +50,9 @@ pub enum SendError {
     /// Another notification was accepted under the same idempotency key.
     #[error("the idempotency key was used for another notification")]
     Conflict,
+    /// It is too many, or goes where none may go.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The process is ending.
     #[error("phonebox is shutting down")]
     ShuttingDown,
@@ -64,14 +67,18 @@ impl SendError {
         match self {
             Self::NoAction(_) => "deploy one first",
             Self::Conflict => "use another key, or send exactly what was sent with it before",
+            Self::Refused(refused) => refused.hint(),
             Self::ShuttingDown => "send it to another process, or to this one when it is back",
             Self::Store(error) => error.hint(),
         }
     }
 
-    /// Whose fault it is: the platform's.
+    /// Whose fault it is.
     pub fn fault(&self) -> Fault {
-        Fault::Platform
+        match self {
+            Self::Refused(_) => Fault::Policy,
+            _ => Fault::Platform,
+        }
     }
 }
 

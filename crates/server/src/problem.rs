@@ -1,7 +1,7 @@
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use phonebox::{CannotLoad, Fault, SendError, StoreError};
+use phonebox::{CannotLoad, Fault, Refused, SendError, StoreError};
 use serde::Serialize;
 
 /// An error, as it is answered (RFC 9457).
@@ -19,6 +19,9 @@ pub struct Problem {
     /// Whose fault it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<Fault>,
+    /// Seconds until it may be asked again.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -29,6 +32,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             fault: None,
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
 
@@ -69,8 +73,8 @@ impl IntoResponse for Problem {
             let bearer = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, bearer);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -94,10 +98,26 @@ impl From<SendError> for Problem {
         let (status, code) = match error {
             SendError::Store(error) => return error.into(),
             SendError::ShuttingDown => return Self::shutting_down(),
+            SendError::Refused(refused) => return refused.into(),
             SendError::Conflict => (StatusCode::CONFLICT, "idempotency_key_used"),
             _ => (StatusCode::CONFLICT, "no_action"),
         };
         Self::new(status, code, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let (status, code) = match refused {
+            Refused::Number { .. } => (StatusCode::TOO_MANY_REQUESTS, "number_limit"),
+            Refused::Tenant { .. } => (StatusCode::TOO_MANY_REQUESTS, "tenant_limit"),
+            _ => (StatusCode::FORBIDDEN, "number_not_allowed"),
+        };
+        let problem = Self::new(status, code, refused.to_string());
+        Self {
+            retry_after: refused.after().map(|after| after.as_secs().max(1)),
+            ..problem.hint(refused.hint()).fault(Fault::Policy)
+        }
     }
 }
 

@@ -26,6 +26,13 @@ pub trait Driver: Send + Sync {
     /// Keeps a notification.
     fn accept(&self, tenant: &str, accept: Accept) -> Answer<'_, Accepted>;
 
+    /// What was accepted under an idempotency key, and the hash of its request.
+    fn accepted_before(
+        &self,
+        tenant: &str,
+        idempotency_key: [u8; 32],
+    ) -> Answer<'_, Option<(NotificationId, [u8; 32])>>;
+
     /// Writes down an attempt, and what follows it. False where the lease is no longer the row's: then the attempt is kept,
     /// and nothing else is changed.
     fn settle(

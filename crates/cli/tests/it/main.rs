@@ -11,6 +11,9 @@ mod author;
 mod dev;
 mod examples;
 #[allow(dead_code, reason = "these tests use a part of it")]
+#[path = "../../../phonebox/tests/it/gate.rs"]
+mod gate;
+#[allow(dead_code, reason = "these tests use a part of it")]
 #[path = "../../../phonebox/tests/it/gateway.rs"]
 mod gateway;
 mod inbox;

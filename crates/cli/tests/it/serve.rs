@@ -1,6 +1,6 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use phonebox_test_guests::KANNEL_RUST;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::gate::{Gate, Mode};
 use crate::gateway::{Alphabet, Gateway, PASSWORD, USERNAME};
 
 const MANIFEST: &str = include_str!("../../../../examples/actions/kannel-rust/action.toml");
@@ -42,7 +43,7 @@ impl Server {
     fn new(gateway: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "[egress]\nplain_http = [\"http://kannel.example:13013\"]\nreachable = [\"127.0.0.0/8\"]\n\
+            "[abuse]\nnumber = []\nnumber_overall = []\n[egress]\nplain_http = [\"http://kannel.example:13013\"]\nreachable = [\"127.0.0.0/8\"]\n\
              [egress.resolve]\n\"kannel.example\" = [\"{gateway}\"]\n"
         );
         std::fs::write(folder.path().join("phonebox.toml"), config).unwrap();
@@ -261,6 +262,104 @@ async fn a_platform_sends_and_sees_what_became_of_it() {
         .ask("POST", "/v1/notifications", event("revoked"))
         .await;
     assert_eq!(sent.status, 401, "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q01_the_same_request_many_times_is_one_message() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let body: bytes::Bytes = event("one").to_string().into();
+    let key = [("idempotency-key", "login-7")];
+    let all = (0..50).map(|_| server.try_ask("POST", "/v1/notifications", &key, body.clone()));
+    let mut ids = HashSet::new();
+    for answer in futures_util::future::join_all(all).await {
+        let answer = answer.unwrap();
+        assert!(matches!(answer.status, 200 | 202), "{answer:?}");
+        ids.insert(answer.body["id"].as_str().unwrap().to_owned());
+    }
+    gate.wait_for(1).await;
+    server.kill();
+    server.start();
+    let again = server
+        .try_ask("POST", "/v1/notifications", &key, body)
+        .await;
+    ids.insert(again.unwrap().body["id"].as_str().unwrap().to_owned());
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let other = event("two").to_string().into();
+    let other = server
+        .try_ask("POST", "/v1/notifications", &key, other)
+        .await;
+    let other = other.unwrap();
+    assert_eq!(
+        (other.status, &other.body["code"]),
+        (409, &json!("idempotency_key_used"))
+    );
+    let texts: HashSet<_> = gate.texts().into_iter().collect();
+    assert_eq!(texts, HashSet::from(["one".to_owned()]));
+}
+
+#[tokio::test]
+async fn q07_s07_what_makes_no_sense_is_refused_and_not_repeated() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    for number in [
+        "",
+        "+0",
+        "+1234567890123456",
+        "+dwPAA;phone-context=AA",
+        "+\u{0664}\u{0661}791234567",
+        "\u{202e}+14155550100",
+        "+1415555\r\n0100",
+        "tel:+14155550100",
+        "+14155550100;ext=5",
+        "12345",
+    ] {
+        let asked =
+            json!({ "event": { "notification": { "recipient": number, "code": "492016" } } });
+        let answer = server.ask("POST", "/v1/notifications", asked).await;
+        assert_eq!(answer.status, 422, "{number:?}: {answer:?}");
+        let said = answer.body.to_string();
+        assert!(
+            number.len() < 3 || !said.contains(number),
+            "{number:?}: {said}"
+        );
+    }
+    for value in ["", "a\r\nX: y", "a\0b", &"x".repeat(4097)] {
+        let path = "/v1/actions/kannel/secrets/KANNEL_FROM";
+        let answer = server.ask("PUT", path, json!({ "value": value })).await;
+        assert_eq!(answer.status, 422, "{value:?}: {answer:?}");
+    }
+    for (path, body, status) in [
+        (
+            "/v1/actions/kannel/secrets/lower",
+            json!({ "value": "x" }),
+            422,
+        ),
+        (
+            "/v1/actions/kannel/secrets/TOKEN",
+            json!({ "valeu": "hunter22" }),
+            422,
+        ),
+        ("/v1/actions/kannel/deployed", json!({ "version": 7 }), 404),
+        (
+            "/v1/actions/kannel/deployed",
+            json!({ "version": "hunter22" }),
+            422,
+        ),
+    ] {
+        let answer = server.ask("PUT", path, body).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(!answer.body.to_string().contains("hunter22"), "{answer:?}");
+    }
+    let sent = server
+        .ask("POST", "/v1/notifications", event("it goes on"))
+        .await;
+    assert_eq!(sent.status, 202, "{sent:?}");
+    assert_eq!(gate.wait_for(1).await, ["it goes on"]);
 }
 
 /// How often the server is killed: `PHONEBOX_TEST_KILLS=200` for a longer run.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use super::abuse::{AbuseLimits, Counts};
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use crate::action::{Action, InvalidAction};
@@ -36,7 +37,7 @@ const ERASE: Duration = Duration::from_secs(30);
 const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
 /// How notifications are delivered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeliveryOptions {
     /// Attempts under way at once. Default: 256.
@@ -49,6 +50,8 @@ pub struct DeliveryOptions {
     pub keep: Duration,
     /// How long attempts under way have to end when it is shut down. Default: 25 s.
     pub drain: Duration,
+    /// What may be sent to whom, and how often. Default: [nothing is limited](AbuseLimits::none).
+    pub abuse: AbuseLimits,
 }
 
 impl Default for DeliveryOptions {
@@ -59,6 +62,7 @@ impl Default for DeliveryOptions {
             ready_actions: 1000,
             keep: Duration::from_hours(30 * 24),
             drain: Duration::from_secs(25),
+            abuse: AbuseLimits::none(),
         }
     }
 }
@@ -70,6 +74,7 @@ pub(crate) struct Engine {
     node: Node,
     options: DeliveryOptions,
     slots: Arc<Slots>,
+    counts: Counts,
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// The action that each tenant's notifications go to.
     bound: Mutex<LruCache<String, String>>,
@@ -193,8 +198,9 @@ impl Engine {
             store,
             keys,
             node: Node(NotificationId::new().to_bytes()),
-            options,
             slots: Slots::new(options.at_once, options.at_once_of_tenant),
+            counts: Counts::new(options.abuse.clone()),
+            options,
             ready: Mutex::new(LruCache::new(ready)),
             bound: Mutex::new(LruCache::new(ready)),
             settled: Mutex::default(),
@@ -216,16 +222,38 @@ impl Engine {
         let action = self.bound(tenant).await?;
         let action = action.ok_or_else(|| SendError::NoAction(tenant.to_owned()))?;
         let id = NotificationId::new();
-        let slot = self.slot(tenant);
         let fingerprint = |what, text: &str| {
             let purpose = [what, tenant];
             self.keys.fingerprint(&purpose, text.as_bytes())
         };
+        let idempotency_key = idempotency_key.map(|key| fingerprint("idempotency-key", key));
+        let request = fingerprint("request", &event.to_json());
+        let number = event.notification.recipient.as_e164();
+        let hash = || self.keys.fingerprint(&["number"], number.as_bytes());
+        let counted = match self
+            .counts
+            .count(tenant, number, hash, self.store.now().await?)
+        {
+            Ok(counted) => counted,
+            Err(refused) => {
+                // The same request again is no other message.
+                let before = match idempotency_key {
+                    Some(key) => self.store.accepted_before(tenant, key).await?,
+                    None => None,
+                };
+                return match before {
+                    Some((id, same)) if same == request => Ok((id, true)),
+                    Some(_) => Err(SendError::Conflict),
+                    None => Err(SendError::Refused(refused)),
+                };
+            }
+        };
+        let slot = self.slot(tenant);
         let accept = Accept {
             id,
             action,
-            idempotency_key: idempotency_key.map(|key| fingerprint("idempotency-key", key)),
-            request: fingerprint("request", &event.to_json()),
+            idempotency_key,
+            request,
             payload: self.seal(tenant, id, &event),
             valid,
             lease: slot.as_ref().map(|_| self.node),
@@ -238,6 +266,7 @@ impl Engine {
             (Accepted::Before(id), _) => return Ok((id, true)),
             (Accepted::Conflict, _) => return Err(SendError::Conflict),
         }
+        counted.keep();
         Ok((id, false))
     }
 

@@ -1,5 +1,6 @@
 //! From an event to a settled notification: [`Deployment::deliver`] without a store, [`Deliveries`] with one.
 
+mod abuse;
 mod deliveries;
 mod engine;
 pub mod schedule;
@@ -12,6 +13,7 @@ use phonebox_contract::{Event, NotificationId, Status};
 use phonebox_runtime::{Report, RunError};
 use serde::{Serialize, Serializer};
 
+pub use self::abuse::{AbuseLimits, Rate, Refused};
 pub use self::deliveries::{CannotStart, Deliveries, Handle};
 pub(crate) use self::engine::Engine;
 pub use self::engine::{CannotLoad, DeliveryOptions};

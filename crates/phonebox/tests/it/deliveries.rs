@@ -7,8 +7,8 @@ use std::time::Duration;
 use phonebox::egress::{Egress, Origin};
 use phonebox::store::{Clock, Filter, Options, Sqlite, Time};
 use phonebox::{
-    Action, CannotStart, Deliveries, DeliveryOptions, Event, Keys, Phonebox, Secrets, SendError,
-    Status, Store, Tenant,
+    AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Keys, Phonebox, Secrets,
+    SendError, Status, Store, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST};
 use tempfile::TempDir;
@@ -65,7 +65,7 @@ impl Platform {
             .build()
             .unwrap();
         let phonebox = Phonebox::builder().egress(egress).build().unwrap();
-        let started = phonebox.start(self.store().await, self.keys.clone(), self.options);
+        let started = phonebox.start(self.store().await, self.keys.clone(), self.options.clone());
         started.await.unwrap()
     }
 
@@ -373,5 +373,76 @@ async fn nothing_on_the_disk_can_be_read() {
         for canary in canaries {
             assert!(!is_there(&bytes, canary), "{canary} is on the disk");
         }
+    }
+}
+
+#[tokio::test]
+async fn q10_a_number_is_not_bombed() {
+    let mut platform = Platform::new(Mode::Accept).await;
+    platform.options.abuse = AbuseLimits::standard();
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let send = async || tenant.send(event("one")).idempotency_key("login-7").await;
+    let first = send().await.unwrap();
+    // The same request is no other message, and another one is.
+    assert_eq!(send().await.unwrap().id(), first.id());
+    let other = tenant.send(event("two")).idempotency_key("login-7").await;
+    assert!(matches!(other, Err(SendError::Conflict)), "{other:?}");
+    let refused = tenant.send(event("three")).await.unwrap_err();
+    let SendError::Refused(refused) = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(refused.after(), Some(Duration::from_secs(30)));
+    platform.clock.advance(Duration::from_secs(30));
+    let later = tenant.send(event("four")).await.unwrap();
+    assert_eq!(later.settled().await.unwrap(), Status::Sent);
+    assert_eq!(first.settled().await.unwrap(), Status::Sent);
+    assert_eq!(platform.gate.texts(), ["one", "four"]);
+}
+
+#[tokio::test]
+async fn s09_a_secret_that_was_moved_or_changed_is_never_used() {
+    for tamper in [0, 1, 2] {
+        let platform = Platform::new(Mode::Accept).await;
+        let deliveries = platform.start().await;
+        let tenant = platform.tenant(&deliveries, "acme").await;
+        drop(tenant);
+        deliveries.shutdown().await;
+        // As somebody would who can write to the database and has no key.
+        let store = platform.store().await;
+        let kept = store.secrets("acme", "kannel").await.unwrap();
+        let (name, mut sealed) = kept[1].clone();
+        assert_eq!(name, "KANNEL_PASSWORD");
+        let to = match tamper {
+            0 => "KANNEL_FROM", // where it would be sent in the clear
+            1 => {
+                *sealed.last_mut().unwrap() ^= 1;
+                &*name
+            }
+            _ => {
+                sealed.truncate(sealed.len() / 2);
+                &*name
+            }
+        };
+        store
+            .put_secret("acme", "kannel", to, sealed)
+            .await
+            .unwrap();
+        drop(store);
+        let deliveries = platform.start().await;
+        let sent = deliveries.tenant("acme").send(event("one")).await.unwrap();
+        let report = loop {
+            let found = sent.notification().await.unwrap().unwrap();
+            if let Some(attempt) = found.attempts.first() {
+                break attempt.report.clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(
+            report.contains("secret_unreadable") && report.contains(to),
+            "{report}"
+        );
+        assert!(!report.contains(PASSWORD), "{report}");
+        assert_eq!(platform.gate.texts(), Vec::<String>::new());
     }
 }

@@ -123,6 +123,19 @@ impl Driver for Sqlite {
         Box::pin(self.write(move |connection, now| queue::accept(connection, now, tenant, accept)))
     }
 
+    fn accepted_before(
+        &self,
+        tenant: &str,
+        idempotency_key: [u8; 32],
+    ) -> Answer<'_, Option<(NotificationId, [u8; 32])>> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.read(move |connection| {
+                queue::accepted_before(connection, &tenant, idempotency_key)
+            }),
+        )
+    }
+
     fn settle(
         &self,
         tenant: &str,

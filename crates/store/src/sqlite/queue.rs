@@ -52,13 +52,9 @@ pub(super) fn accept(
             accept.payload,
         ])?;
     if written == 0 {
-        let (id, request) = connection
-            .prepare_cached(
-                "SELECT id, request FROM notification WHERE tenant = ?1 AND idempotency_key = ?2",
-            )?
-            .query_row(params![tenant, accept.idempotency_key], |row| {
-                Ok((id(row, 0)?, row.get::<_, [u8; 32]>(1)?))
-            })?;
+        let key = accept.idempotency_key.unwrap_or_default();
+        let before = accepted_before(connection, &tenant, key)?;
+        let (id, request) = before.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         return Ok(if request == accept.request {
             Accepted::Before(id)
         } else {
@@ -78,6 +74,21 @@ pub(super) fn accept(
             lease: Lease { owner, epoch: 1 },
         }),
     })
+}
+
+pub(super) fn accepted_before(
+    connection: &Connection,
+    tenant: &str,
+    idempotency_key: [u8; 32],
+) -> rusqlite::Result<Option<(NotificationId, [u8; 32])>> {
+    connection
+        .prepare_cached(
+            "SELECT id, request FROM notification WHERE tenant = ?1 AND idempotency_key = ?2",
+        )?
+        .query_row(params![tenant, idempotency_key], |row| {
+            Ok((id(row, 0)?, row.get(1)?))
+        })
+        .optional()
 }
 
 pub(super) fn settle(

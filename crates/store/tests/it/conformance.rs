@@ -106,6 +106,12 @@ pub(crate) async fn a_request_is_accepted_once(fresh: Fresh) {
     assert_eq!(accept("acme", with(1, 2)).await, Accepted::Conflict);
     assert_eq!(accept("acme", with(2, 1)).await, Accepted::Queued);
     assert_eq!(accept("other", with(1, 2)).await, Accepted::Queued);
+    let before = async |key: u8| {
+        let found = fresh.store.accepted_before("acme", [key; 32]).await;
+        found.unwrap()
+    };
+    assert_eq!(before(1).await, Some((id, [1; 32])));
+    assert_eq!(before(3).await, None);
     // Also when it is settled.
     for leased in fresh.claim(10).await {
         assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
