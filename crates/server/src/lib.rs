@@ -13,6 +13,7 @@ mod caller;
 mod keys;
 mod notifications;
 mod problem;
+mod serve;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use axum::routing::{delete, get, post, put};
 use phonebox::{ApiKeys, Handle};
 
 pub use problem::Problem;
+pub use serve::serve;
 
 /// Largest request, but for components, in bytes.
 const BODY: usize = 256 << 10;

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use phonebox::store::{Clock, Options, Sqlite};
 use phonebox::{CannotStart, Deliveries, Keys, KeysError, Scope, Store, StoreError};
@@ -15,9 +14,6 @@ use crate::config::Config;
 use crate::dirs;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
-
-/// How long open connections have to end once nothing is delivered any more.
-const CLOSING: Duration = Duration::from_secs(5);
 
 #[derive(Serialize)]
 struct Started {
@@ -57,29 +53,19 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
             operator_key,
         },
     );
-    serve(listener, deliveries).await
+    serve(listener, deliveries).await;
+    Ok(Code::Ok)
 }
 
 /// Answers until the process is asked to end; then what is under way ends first.
-async fn serve(listener: TcpListener, deliveries: Deliveries) -> Result<Code, Failure> {
+async fn serve(listener: TcpListener, deliveries: Deliveries) {
     let router = phonebox_server::router(deliveries.handle());
-    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
-    // Dropped, it says the same.
-    let graceful = async move { drop(ending.await) };
-    let server = axum::serve(listener, router).with_graceful_shutdown(graceful);
-    let mut server = tokio::spawn(server.into_future());
-    tokio::select! {
-        () = super::dev::stopped() => {}
-        result = &mut server => {
-            let error = result.map_err(|error| Failure::chain(&error))?;
-            return Err(error.map_or_else(|error| Failure::chain(&error), |()| Failure::new("nobody listens any more")));
-        }
-    }
-    // Whoever waits for an outcome gets it.
-    deliveries.shutdown().await;
-    drop(ended);
-    drop(tokio::time::timeout(CLOSING, server).await);
-    Ok(Code::Ok)
+    let stop = async {
+        super::dev::stopped().await;
+        // Whoever waits for an outcome gets it.
+        deliveries.shutdown().await;
+    };
+    phonebox_server::serve(listener, router, stop).await;
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

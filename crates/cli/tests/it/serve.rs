@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -58,12 +59,13 @@ impl Server {
 
     fn start(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_phonebox"))
-            .args(["--output", "json", "serve", "--config", "phonebox.toml"])
+            .args(["--output", "json", "-vv", "--log", "json"])
+            .args(["serve", "--config", "phonebox.toml"])
             .args(["--listen", "127.0.0.1:0"])
             .current_dir(self.folder.path())
             .env("PHONEBOX_HOME", self.folder.path().join("home"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(self.folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -220,6 +222,8 @@ async fn a_platform_sends_and_sees_what_became_of_it() {
         );
     }
 
+    l06_nothing_is_told(&server);
+
     // A key of the tenant's is good for what it was made for, and for no other tenant.
     let wanted = json!({ "tenant": "acme", "scopes": ["notifications:send"] });
     let made = server.ask("POST", "/v1/keys", wanted).await;
@@ -360,6 +364,50 @@ async fn q07_s07_what_makes_no_sense_is_refused_and_not_repeated() {
         .await;
     assert_eq!(sent.status, 202, "{sent:?}");
     assert_eq!(gate.wait_for(1).await, ["it goes on"]);
+}
+
+/// All that there is to be read of it, without a key: its log, which it was asked to write at length, and its files.
+fn l06_nothing_is_told(server: &Server) {
+    let log = std::fs::read(server.folder.path().join("log")).unwrap();
+    assert!(
+        log.windows(15).any(|window| window == b"egress.decision"),
+        "there is no log"
+    );
+    let mut all = vec![("the log".to_owned(), log)];
+    for file in std::fs::read_dir(server.folder.path().join("phonebox-data")).unwrap() {
+        let path = file.unwrap().path();
+        all.push((path.display().to_string(), std::fs::read(path).unwrap()));
+    }
+    let base64 = base64::engine::general_purpose::STANDARD;
+    for canary in [
+        "492016",
+        "2065550100",
+        "206 555 0100",
+        "Your Acme code",
+        PASSWORD,
+    ] {
+        let hex = canary
+            .bytes()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let percent = canary
+            .bytes()
+            .fold(String::new(), |all, byte| format!("{all}%{byte:02X}"));
+        let aligned = (0..3).map(|before| {
+            let text = base64.encode([&[b' '; 2][..before], canary.as_bytes()].concat());
+            let (skipped, whole) = ([0, 2, 3][before], (before + canary.len()) * 8 / 6);
+            text[skipped..whole].to_owned()
+        });
+        let spellings = [canary.to_owned(), hex.to_uppercase(), hex, percent];
+        for spelling in spellings.into_iter().chain(aligned) {
+            for (name, bytes) in &all {
+                let mut windows = bytes.windows(spelling.len());
+                assert!(
+                    !windows.any(|window| window == spelling.as_bytes()),
+                    "{spelling} is in {name}"
+                );
+            }
+        }
+    }
 }
 
 /// How often the server is killed: `PHONEBOX_TEST_KILLS=200` for a longer run.
