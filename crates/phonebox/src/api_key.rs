@@ -26,12 +26,14 @@ pub enum Scope {
     NotificationsSend,
     /// To see what became of notifications.
     NotificationsRead,
+    /// To see the metrics of the process. No tenant's key has it.
+    MetricsRead,
 }
 
 /// A text that names no scope.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "there is no scope {0}; there are keys:write, actions:write, actions:read, notifications:send and notifications:read"
+    "there is no scope {0}; there are keys:write, actions:write, actions:read, notifications:send, notifications:read and metrics:read"
 )]
 pub struct UnknownScope(String);
 
@@ -58,12 +60,13 @@ pub struct ApiKeys(Store);
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::KeysWrite,
         Self::ActionsWrite,
         Self::ActionsRead,
         Self::NotificationsSend,
         Self::NotificationsRead,
+        Self::MetricsRead,
     ];
 
     /// Its name.
@@ -74,6 +77,7 @@ impl Scope {
             Self::ActionsRead => "actions:read",
             Self::NotificationsSend => "notifications:send",
             Self::NotificationsRead => "notifications:read",
+            Self::MetricsRead => "metrics:read",
         }
     }
 }

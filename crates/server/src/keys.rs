@@ -15,7 +15,8 @@ use crate::{App, Problem};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    tenant: String,
+    /// None: a key to the metrics of the process.
+    tenant: Option<String>,
     scopes: Vec<String>,
 }
 
@@ -33,19 +34,28 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     asking.to(Scope::KeysWrite)?;
     let Json(Wanted { tenant, scopes }) = body?;
-    if !is_tenant(&tenant) {
+    if tenant.as_deref().is_some_and(|tenant| !is_tenant(tenant)) {
         return Err(Problem::invalid("tenant does not name a tenant"));
     }
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>());
     let scopes = scopes
         .collect::<Result<Vec<_>, _>>()
         .map_err(|unknown| Problem::invalid(unknown.to_string()))?;
-    if scopes.is_empty() || scopes.contains(&Scope::KeysWrite) {
-        return Err(Problem::invalid(
-            "scopes has to name some, and keys:write is the operator's alone",
-        ));
+    let of_process = |scope: &Scope| matches!(scope, Scope::KeysWrite | Scope::MetricsRead);
+    match &tenant {
+        Some(_) if scopes.is_empty() || scopes.iter().any(of_process) => {
+            return Err(Problem::invalid(
+                "scopes has to name some, and keys:write and metrics:read are not for a tenant",
+            ));
+        }
+        None if scopes != [Scope::MetricsRead] => {
+            return Err(Problem::invalid(
+                "a key without a tenant is good for metrics:read alone",
+            ));
+        }
+        _ => {}
     }
-    let made = app.0.keys.create(Some(&tenant), &scopes).await?;
+    let made = app.0.keys.create(tenant.as_deref(), &scopes).await?;
     let body = serde_json::json!({ "id": made.id, "key": made.key, "tenant": tenant });
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }

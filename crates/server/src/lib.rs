@@ -19,9 +19,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
-use phonebox::{ApiKeys, Handle};
+use phonebox::{ApiKeys, Handle, Scope};
+
+use crate::caller::Asking;
 
 pub use problem::Problem;
 pub use serve::serve;
@@ -61,6 +64,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/v1/keys/{id}", delete(keys::revoke))
         .layer(DefaultBodyLimit::max(BODY))
         .route("/v1/actions", post(actions::deploy).layer(component))
+        .route("/metrics", get(metrics))
         .route("/livez", get(StatusCode::OK))
         .route("/readyz", get(ready))
         .fallback(async || Problem::not_found("there is nothing at this address"))
@@ -81,4 +85,12 @@ async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
     } else {
         Err(Problem::shutting_down())
     }
+}
+
+/// For a Prometheus, whose key is good for this alone.
+async fn metrics(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
+    asking.to(Scope::MetricsRead)?;
+    let text = app.0.handle.metrics().await?;
+    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, format)], text).into_response())
 }

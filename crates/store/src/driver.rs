@@ -9,7 +9,7 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
     Notification, Then, Version,
 };
 use crate::sqlite::{Options, Sqlite};
@@ -50,6 +50,9 @@ pub trait Driver: Send + Sync {
 
     /// When the next one that waits is due, whoever it belongs to.
     fn next_due(&self) -> Answer<'_, Option<Time>>;
+
+    /// How much there is, of all tenants.
+    fn depth(&self) -> Answer<'_, Depth>;
 
     /// Extends all leases of a node.
     fn renew(&self, node: Node) -> Answer<'_, ()>;

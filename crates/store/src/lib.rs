@@ -22,7 +22,7 @@ mod time;
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
     Notification, Then, Version,
 };
 pub use sqlite::{Options, Sqlite};

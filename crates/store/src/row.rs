@@ -71,6 +71,8 @@ pub struct Leased {
     pub attempt: u32,
     /// How many of those before it ended with their node.
     pub lost: u32,
+    /// When it was accepted.
+    pub accepted_at: Time,
     /// Until when what it says is true.
     pub expires_at: Time,
     /// The right to deliver it.
@@ -189,6 +191,17 @@ pub struct Deploy {
     pub component: Vec<u8>,
     /// Its secrets by name, encrypted, in place of those that it had. None: those stay.
     pub secrets: Option<Vec<(String, Vec<u8>)>>,
+}
+
+/// How much is not settled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Depth {
+    /// Notifications that wait.
+    pub queued: u64,
+    /// Notifications under way.
+    pub leased: u64,
+    /// How long the one that is due longest has been due.
+    pub overdue: Duration,
 }
 
 /// An action's version.

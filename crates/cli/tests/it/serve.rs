@@ -119,6 +119,16 @@ impl Server {
         Some(Answer { status, body })
     }
 
+    /// What a GET answers that is not JSON.
+    async fn text(&self, path: &str) -> String {
+        let request = http::Request::get(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key))
+            .body(Full::default());
+        let response = self.client.request(request.unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
     /// Has the Kannel action deployed, with its secrets.
     async fn deploy(&self) {
         for (name, value) in [
@@ -221,6 +231,37 @@ async fn a_platform_sends_and_sees_what_became_of_it() {
             "{said}"
         );
     }
+
+    let watcher = server
+        .ask("POST", "/v1/keys", json!({ "scopes": ["metrics:read"] }))
+        .await;
+    let operator = server.key.clone();
+    watcher.body["key"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut server.key);
+    let list = server.ask("GET", "/v1/notifications", json!({})).await;
+    assert_eq!(list.status, 403, "{list:?}");
+    let metrics = server.text("/metrics").await;
+    for line in [
+        "phonebox_notifications_accepted_total 1",
+        "phonebox_notifications_repeated_total 1",
+        "phonebox_attempts_total{outcome=\"sent\"} 1",
+        "phonebox_notifications_settled_total{status=\"sent\"} 1",
+        "phonebox_delivery_latency_seconds_count 1",
+        "phonebox_notifications_unsettled{status=\"queued\"} 0",
+        "# EOF",
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line}: {metrics}"
+        );
+    }
+    assert!(
+        !metrics.contains("acme") && !metrics.contains("5550100"),
+        "{metrics}"
+    );
+    server.key = operator;
 
     l06_nothing_is_told(&server);
 

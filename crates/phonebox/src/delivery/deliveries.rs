@@ -90,6 +90,11 @@ impl Handle {
         Ok(*self.0.phase.borrow() == Phase::Running)
     }
 
+    /// What an operator watches, in the text format of OpenMetrics.
+    pub async fn metrics(&self) -> Result<String, StoreError> {
+        self.0.metrics().await
+    }
+
     /// The host that attempts run on.
     pub fn phonebox(&self) -> &Phonebox {
         &self.0.phonebox

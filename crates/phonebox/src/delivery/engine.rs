@@ -13,7 +13,8 @@ use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::abuse::{AbuseLimits, Counts};
+use super::abuse::{AbuseLimits, Counts, Refused};
+use super::metrics::Metrics;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use crate::action::{Action, InvalidAction};
@@ -75,6 +76,7 @@ pub(crate) struct Engine {
     options: DeliveryOptions,
     slots: Arc<Slots>,
     counts: Counts,
+    metrics: Metrics,
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// The action that each tenant's notifications go to.
     bound: Mutex<LruCache<String, String>>,
@@ -200,6 +202,7 @@ impl Engine {
             node: Node(NotificationId::new().to_bytes()),
             slots: Slots::new(options.at_once, options.at_once_of_tenant),
             counts: Counts::new(options.abuse.clone()),
+            metrics: Metrics::new(),
             options,
             ready: Mutex::new(LruCache::new(ready)),
             bound: Mutex::new(LruCache::new(ready)),
@@ -241,6 +244,11 @@ impl Engine {
                     Some(key) => self.store.accepted_before(tenant, key).await?,
                     None => None,
                 };
+                self.metrics.refused(match refused {
+                    Refused::Number { .. } => "number",
+                    Refused::Tenant { .. } => "tenant",
+                    Refused::Prefix => "prefix",
+                });
                 return match before {
                     Some((id, same)) if same == request => Ok((id, true)),
                     Some(_) => Err(SendError::Conflict),
@@ -258,16 +266,29 @@ impl Engine {
             valid,
             lease: slot.as_ref().map(|_| self.node),
         };
-        match (self.store.accept(tenant, accept).await?, slot) {
+        let accepted = self.store.accept(tenant, accept).await;
+        if accepted.is_err() {
+            self.metrics.store_errors.inc();
+        }
+        match (accepted?, slot) {
             (Accepted::Leased(leased), Some(slot)) => {
                 self.begin(leased, Some(Arc::new(event)), slot);
             }
             (Accepted::Queued | Accepted::Leased(_), _) => self.wake(),
-            (Accepted::Before(id), _) => return Ok((id, true)),
+            (Accepted::Before(id), _) => {
+                self.metrics.repeated.inc();
+                return Ok((id, true));
+            }
             (Accepted::Conflict, _) => return Err(SendError::Conflict),
         }
         counted.keep();
+        self.metrics.accepted.inc();
         Ok((id, false))
+    }
+
+    /// What an operator watches, as text.
+    pub(super) async fn metrics(&self) -> Result<String, StoreError> {
+        Ok(self.metrics.text(self.store.depth().await?))
     }
 
     /// A slot for an attempt that would begin at once.
@@ -316,6 +337,8 @@ impl Engine {
             match self.run(&leased, event).await {
                 Ok(report) if report.was_crowded_out() => return self.put_off(&leased).await,
                 Ok(report) => {
+                    self.metrics
+                        .attempt(report.result.as_ref(), report.usage.wall);
                     let next = self.next(report.result.as_ref(), &leased).await;
                     (serde_json::to_string(&report).unwrap_or_default(), next)
                 }
@@ -352,6 +375,7 @@ impl Engine {
         let Leased {
             tenant, id, lease, ..
         } = leased;
+        self.metrics.put_off.inc();
         let wait = NO_ROOM.mul_f64(rand::random_range(0.5..1.5));
         match self.store.release(tenant, *id, *lease, wait).await {
             // The lease ends by itself.
@@ -401,6 +425,7 @@ impl Engine {
             match settled.await {
                 Ok(true) => break,
                 Ok(false) => {
+                    self.metrics.late.inc();
                     tracing::warn!(
                         tenant,
                         notification = %id,
@@ -411,6 +436,7 @@ impl Engine {
                 }
                 Err(StoreError::Closed) => return,
                 Err(error) => {
+                    self.metrics.store_errors.inc();
                     tracing::error!(notification = %id, %error, "an attempt could not be written down");
                     sleep(again).await;
                     again = (again * 2).min(longest);
@@ -418,7 +444,11 @@ impl Engine {
             }
         }
         match next {
-            Next::Settled(status) => self.tell(*id, status),
+            Next::Settled(status) => {
+                self.metrics
+                    .settled(status, attempt.ended.since(leased.accepted_at));
+                self.tell(*id, status);
+            }
             Next::RetryAfter(_) => self.wake(),
         }
     }
@@ -659,6 +689,7 @@ impl Engine {
     async fn reap(&self) -> Result<(), StoreError> {
         let reaped = self.store.reap(LOST).await?;
         if reaped > 0 {
+            self.metrics.lost.inc_by(reaped);
             tracing::warn!(
                 notifications = reaped,
                 "what was under way when its process ended is tried again",

@@ -3,6 +3,7 @@
 mod abuse;
 mod deliveries;
 mod engine;
+mod metrics;
 pub mod schedule;
 mod slots;
 

@@ -18,7 +18,7 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Filter, Item, Lease, Leased, Node,
+    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
     Notification, Then, Version,
 };
 use crate::time::{Clock, Time};
@@ -120,7 +120,12 @@ impl Driver for Sqlite {
 
     fn accept(&self, tenant: &str, accept: Accept) -> Answer<'_, Accepted> {
         let tenant = tenant.to_owned();
-        Box::pin(self.write(move |connection, now| queue::accept(connection, now, tenant, accept)))
+        let clock = self.clock.clone();
+        Box::pin(
+            self.writer.write_one(move |connection| {
+                queue::accept(connection, clock.now(), tenant, accept)
+            }),
+        )
     }
 
     fn accepted_before(
@@ -160,6 +165,11 @@ impl Driver for Sqlite {
 
     fn next_due(&self) -> Answer<'_, Option<Time>> {
         Box::pin(self.read(queue::next_due))
+    }
+
+    fn depth(&self) -> Answer<'_, Depth> {
+        let clock = self.clock.clone();
+        Box::pin(self.read(move |connection| queue::depth(connection, clock.now())))
     }
 
     fn renew(&self, node: Node) -> Answer<'_, ()> {

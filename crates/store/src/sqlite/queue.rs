@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{sql, time};
 use crate::driver::Store;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Filter, Item, Lease, Leased, Node, Notification, Then,
+    Accept, Accepted, Attempt, Claim, Depth, Filter, Item, Lease, Leased, Node, Notification, Then,
 };
 use crate::time::Time;
 
@@ -70,6 +70,7 @@ pub(super) fn accept(
             payload: accept.payload,
             attempt: 1,
             lost: 0,
+            accepted_at: now,
             expires_at,
             lease: Lease { owner, epoch: 1 },
         }),
@@ -232,7 +233,7 @@ fn lease_next(
                 "UPDATE notification
                  SET status = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
                      lease_until = ?3
-                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch, lost",
+                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch, lost, accepted_at",
             )?
             .query_row(
                 params![id.to_bytes(), node.0, sql(now + Store::LEASE)],
@@ -244,6 +245,7 @@ fn lease_next(
                         payload: row.get(1)?,
                         attempt: row.get(2)?,
                         lost: row.get(4)?,
+                        accepted_at: time(row.get(5)?)?,
                         expires_at,
                         lease: Lease {
                             owner: node,
@@ -262,6 +264,22 @@ pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Time>
         .query_row([], |row| {
             row.get::<_, Option<i64>>(0)?.map(time).transpose()
         })
+}
+
+pub(super) fn depth(connection: &Connection, now: Time) -> rusqlite::Result<Depth> {
+    let count = |status: &str| -> rusqlite::Result<u64> {
+        // In the text itself, so that the index of those alone is counted.
+        let query = format!("SELECT count(*) FROM notification WHERE status = '{status}'");
+        let count = connection
+            .prepare_cached(&query)?
+            .query_row([], |row| row.get(0));
+        count.map(|count: u32| count.into())
+    };
+    Ok(Depth {
+        queued: count("queued")?,
+        leased: count("leased")?,
+        overdue: next_due(connection)?.map_or(Duration::ZERO, |due| now.since(due)),
+    })
 }
 
 pub(super) fn renew(connection: &Connection, now: Time, node: Node) -> rusqlite::Result<()> {

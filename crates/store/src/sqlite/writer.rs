@@ -50,10 +50,19 @@ impl Writer {
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_one(|connection| atomically(connection, write))
+            .await
+    }
+
+    /// [`write`](Self::write) for a single statement, which is whole by itself.
+    pub(super) async fn write_one<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
             let result = connection.map_or(Err(StoreError::Closed), |connection| {
-                atomically(connection, write).map_err(|error| failed(&error))
+                write(connection).map_err(|error| failed(&error))
             });
             Done {
                 error: result.as_ref().err().cloned(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use phonebox_contract::Status;
-use phonebox_store::{Accept, Accepted, ApiKey, Filter, Lease, Store, Then};
+use phonebox_store::{Accept, Accepted, ApiKey, Depth, Filter, Lease, Store, Then};
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
 
@@ -194,10 +194,22 @@ pub(crate) async fn a_retry_waits_for_its_time(fresh: Fresh) {
     assert!(fresh.settle(&leased, Then::RetryAfter(wait)).await);
     let due = fresh.clock.now() + wait;
     assert_eq!(fresh.store.next_due().await.unwrap(), Some(due));
+    let depth = async || fresh.store.depth().await.unwrap();
+    let one = Depth {
+        queued: 1,
+        ..Depth::default()
+    };
+    assert_eq!(depth().await, one);
     fresh.clock.advance(Duration::from_millis(4_999));
     assert_eq!(fresh.claim(10).await, []);
-    fresh.clock.advance(Duration::from_millis(1));
+    fresh.clock.advance(Duration::from_millis(1001));
+    assert_eq!(depth().await.overdue, Duration::from_secs(1));
     assert_eq!(fresh.claim(10).await.len(), 1);
+    let one = Depth {
+        leased: 1,
+        ..Depth::default()
+    };
+    assert_eq!(depth().await, one);
 }
 
 pub(crate) async fn tenants_take_turns(fresh: Fresh) {
