@@ -260,9 +260,14 @@ impl Send {
             idempotency_key,
             valid,
         } = self;
-        let key = idempotency_key.as_deref();
-        let accepted = tenant.engine.accept(&tenant.name, event, key, valid);
-        let (id, repeated) = accepted.await?;
+        // In a task of its own: whoever asks may stop to wait, and what is on disk by then is to be begun with.
+        let of = tenant.clone();
+        let accepting = tokio::spawn(async move {
+            let key = idempotency_key.as_deref();
+            of.engine.accept(&of.name, event, key, valid).await
+        });
+        let accepted = accepting.await.map_err(|_| SendError::ShuttingDown)?;
+        let (id, repeated) = accepted?;
         Ok(Sent {
             tenant,
             id,
@@ -291,14 +296,15 @@ impl Sent {
         self.repeated
     }
 
-    /// Waits for it to be settled, and tells how. Who stops waiting stops nothing.
+    /// Waits for it to be settled, and tells how. Who stops waiting stops nothing. Where nothing is delivered any more because
+    /// phonebox has been shut down, it tells where it stands.
     pub async fn settled(&self) -> Result<Status, StoreError> {
         let Tenant { engine, .. } = &self.tenant;
         let mut told = engine.listen(self.id);
         let _listening = Listening(self);
         loop {
             if let Some(found) = self.tenant.notification(self.id).await?
-                && found.item.status.is_settled()
+                && (found.item.status.is_settled() || engine.has_ended())
             {
                 return Ok(found.item.status);
             }

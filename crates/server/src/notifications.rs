@@ -119,8 +119,9 @@ pub(crate) async fn send(
     };
     let shown = shown(&accepted).await?;
     let code = match (status, accepted.was_repeated()) {
-        (Some(_), _) | (None, true) => StatusCode::OK,
-        (None, false) => StatusCode::ACCEPTED,
+        (Some(status), _) if status.is_settled() => StatusCode::OK,
+        (_, true) => StatusCode::OK,
+        (_, false) => StatusCode::ACCEPTED,
     };
     let location = [(
         header::LOCATION,

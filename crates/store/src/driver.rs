@@ -54,8 +54,8 @@ pub trait Driver: Send + Sync {
     /// How much there is, of all tenants.
     fn depth(&self) -> Answer<'_, Depth>;
 
-    /// Extends all leases of a node.
-    fn renew(&self, node: Node) -> Answer<'_, ()>;
+    /// Extends a node's leases of these.
+    fn renew(&self, node: Node, of: Vec<NotificationId>) -> Answer<'_, ()>;
 
     /// Takes back what nodes hold whose leases have run out. What was lost so often that it may be what kills its nodes is
     /// settled as exhausted. Gives how many there were.

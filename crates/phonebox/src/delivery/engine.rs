@@ -1,6 +1,6 @@
 //! What delivers: takes notifications from the store and sees to it that each is settled.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -80,6 +80,8 @@ pub(crate) struct Engine {
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// The action that each tenant's notifications go to.
     bound: Mutex<LruCache<String, String>>,
+    /// What this process is at. What it does not know of any more, its lease ends.
+    under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
     /// How far it is shut down.
     pub(crate) phase: watch::Sender<Phase>,
@@ -206,6 +208,7 @@ impl Engine {
             options,
             ready: Mutex::new(LruCache::new(ready)),
             bound: Mutex::new(LruCache::new(ready)),
+            under_way: Mutex::default(),
             settled: Mutex::default(),
             phase: watch::Sender::new(Phase::Running),
         })
@@ -305,6 +308,7 @@ impl Engine {
     /// Begins an attempt.
     fn begin(self: &Arc<Self>, leased: Leased, event: Option<Arc<Event>>, slot: Slot) {
         let engine = self.clone();
+        let under_way = UnderWay::new(self.clone(), leased.id);
         tokio::spawn(async move {
             let mut phase = engine.phase.subscribe();
             let (tenant, id, lease) = (leased.tenant.clone(), leased.id, leased.lease);
@@ -312,11 +316,13 @@ impl Engine {
                 () = engine.attempt(leased, event) => {}
                 () = reached(&mut phase, Phase::Ending) => {
                     // It may have reached the provider; whoever takes it over tries again.
-                    if let Err(error) = engine.store.release(&tenant, id, lease, Duration::ZERO).await {
+                    let given_back = engine.store.release(&tenant, id, lease, Duration::ZERO);
+                    if let Err(error) = given_back.await {
                         tracing::warn!(notification = %id, %error, "a lease could not be given back");
                     }
                 }
             }
+            drop(under_way);
             drop(slot);
         });
     }
@@ -451,6 +457,11 @@ impl Engine {
             }
             Next::RetryAfter(_) => self.wake(),
         }
+    }
+
+    /// Whether nothing is delivered any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.phase.borrow() == Phase::Ending
     }
 
     /// Is told how a notification ended that is not settled yet.
@@ -675,7 +686,7 @@ impl Engine {
         let mut erase = tokio::time::interval(ERASE);
         loop {
             let done = tokio::select! {
-                _ = renew.tick() => self.store.renew(self.node).await,
+                _ = renew.tick() => self.renew().await,
                 _ = reap.tick() => self.reap().await,
                 _ = erase.tick() => self.erase().await,
                 () = reached(&mut phase, Phase::Ending) => return,
@@ -684,6 +695,11 @@ impl Engine {
                 tracing::error!(%error, "the store cannot be kept in order");
             }
         }
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        let under_way: Vec<_> = lock(&self.under_way).iter().copied().collect();
+        self.store.renew(self.node, under_way).await
     }
 
     async fn reap(&self) -> Result<(), StoreError> {
@@ -717,6 +733,22 @@ impl Engine {
         }
         self.phase.send_replace(Phase::Ending);
         self.slots.all_free().await;
+    }
+}
+
+/// Something that this process is at, until this is dropped.
+struct UnderWay(Arc<Engine>, NotificationId);
+
+impl UnderWay {
+    fn new(engine: Arc<Engine>, id: NotificationId) -> Self {
+        lock(&engine.under_way).insert(id);
+        Self(engine, id)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        lock(&self.0.under_way).remove(&self.1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Nothing accepted is lost: notifications from a store, through the Kannel action in its sandbox, to a provider that does what
 //! the test says.
 
+use std::future::IntoFuture as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,14 +48,17 @@ impl Platform {
             ..Options::default()
         };
         let path = self.dir.path().join("phonebox.db");
-        // A process that is ending lets go of it.
-        loop {
+        // A process that is ending lets go of it, and a handle that a test forgot does not.
+        for _ in 0..2000 {
             match Sqlite::open(&path, options.clone()).await {
                 Ok(store) => return Store::new(store),
-                Err(phonebox::StoreError::InUse(_)) => tokio::task::yield_now().await,
+                Err(phonebox::StoreError::InUse(_)) => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 Err(error) => panic!("{error}"),
             }
         }
+        panic!("something of the test's holds on to the store")
     }
 
     async fn start(&self) -> Deliveries {
@@ -445,4 +449,38 @@ async fn s09_a_secret_that_was_moved_or_changed_is_never_used() {
         assert!(!report.contains(PASSWORD), "{report}");
         assert_eq!(platform.gate.texts(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn who_does_not_wait_for_the_answer_has_sent_it_all_the_same() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    for number in 0..40 {
+        let mut sending = std::pin::pin!(tenant.send(event(&number.to_string())).into_future());
+        // Asked once, and given up at a moment that differs.
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        let asked = sending.as_mut().poll(&mut context);
+        assert!(asked.is_pending(), "{asked:?}");
+        for _ in 0..number % 7 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // So many at once are more than a tenant may ask for in a second, and some wait.
+    while platform.gate.texts().len() < 40 {
+        platform.clock.advance(Duration::from_millis(100));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    deliveries.shutdown().await;
+    drop(tenant);
+    // Nothing is left over, leased to somebody who does not know of it.
+    let deliveries = platform.start().await;
+    let left = deliveries
+        .tenant("acme")
+        .notifications(all())
+        .await
+        .unwrap();
+    let sent = left.iter().filter(|item| item.status == Status::Sent);
+    assert_eq!(sent.count(), 40, "{left:?}");
 }

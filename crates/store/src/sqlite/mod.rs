@@ -172,8 +172,8 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| queue::depth(connection, clock.now())))
     }
 
-    fn renew(&self, node: Node) -> Answer<'_, ()> {
-        Box::pin(self.write(move |connection, now| queue::renew(connection, now, node)))
+    fn renew(&self, node: Node, of: Vec<NotificationId>) -> Answer<'_, ()> {
+        Box::pin(self.write(move |connection, now| queue::renew(connection, now, node, &of)))
     }
 
     fn reap(&self, most_lost: u32) -> Answer<'_, u64> {

@@ -282,13 +282,19 @@ pub(super) fn depth(connection: &Connection, now: Time) -> rusqlite::Result<Dept
     })
 }
 
-pub(super) fn renew(connection: &Connection, now: Time, node: Node) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE notification SET lease_until = ?2 WHERE status = 'leased' AND lease_owner = ?1",
-        )?
-        .execute(params![node.0, sql(now + Store::LEASE)])
-        .map(drop)
+pub(super) fn renew(
+    connection: &Connection,
+    now: Time,
+    node: Node,
+    of: &[NotificationId],
+) -> rusqlite::Result<()> {
+    let mut renew = connection.prepare_cached(
+        "UPDATE notification SET lease_until = ?3 WHERE id = ?1 AND status = 'leased' AND lease_owner = ?2",
+    )?;
+    for id in of {
+        renew.execute(params![id.to_bytes(), node.0, sql(now + Store::LEASE)])?;
+    }
+    Ok(())
 }
 
 pub(super) fn reap(connection: &Connection, now: Time, most_lost: u32) -> rusqlite::Result<u64> {

@@ -286,13 +286,19 @@ pub(crate) async fn what_kills_its_nodes_ends(fresh: Fresh) {
 
 pub(crate) async fn a_node_that_lives_keeps_what_it_has(fresh: Fresh) {
     let leased = fresh.lease("acme").await;
-    for _ in 0..5 {
+    let forgotten = fresh.lease("acme").await;
+    for round in 0..5 {
         fresh.clock.advance(Store::LEASE / 2);
-        fresh.store.renew(HERE).await.unwrap();
-        fresh.store.renew(THERE).await.unwrap();
-        assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
+        fresh.store.renew(HERE, vec![leased.id]).await.unwrap();
+        // It has nothing of the kind.
+        let of_other = fresh.store.renew(THERE, vec![leased.id, forgotten.id]);
+        of_other.await.unwrap();
+        // What it does not name, it does not have any more.
+        let reaped = fresh.store.reap(LOST).await.unwrap();
+        assert_eq!(reaped, u64::from(round == 2));
     }
     assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
+    assert!(!fresh.settle(&forgotten, Then::Settled(Status::Sent)).await);
 }
 
 pub(crate) async fn a_lease_given_back_was_no_attempt(fresh: Fresh) {

@@ -154,7 +154,8 @@ impl World {
                 }
             }
             Step::Renew { node } => {
-                store.renew(NODES[node]).await.unwrap();
+                let of = self.rows.iter().map(|row| row.item.id).collect();
+                store.renew(NODES[node], of).await.unwrap();
                 for row in &mut self.rows {
                     if row.owner == Some(NODES[node]) {
                         row.until = now + Store::LEASE;
