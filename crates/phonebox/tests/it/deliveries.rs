@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::store::{Clock, Filter, Options, Sqlite, Time};
+use phonebox::store::{Clock, Filter, Notification, Options, Sqlite, Time};
 use phonebox::{
     AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Keys, Phonebox, Secrets,
-    SendError, Status, Store, Tenant,
+    SendError, Sent, Status, Store, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST};
 use tempfile::TempDir;
@@ -101,6 +101,19 @@ fn event(text: &str) -> Event {
     Event::from_json(&event.to_string()).unwrap()
 }
 
+/// What becomes of a notification, once it is like this.
+async fn eventually(sent: &Sent, wanted: impl Fn(&Notification) -> bool) -> Notification {
+    let mut found = None;
+    for _ in 0..6000 {
+        found = sent.notification().await.unwrap();
+        if let Some(found) = found.take_if(|found| wanted(found)) {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it stays like this: {found:#?}")
+}
+
 fn all() -> Filter {
     Filter {
         status: None,
@@ -140,14 +153,9 @@ async fn a_busy_provider_is_tried_again_and_at_most_six_times() {
     for attempts in [1, 2, 3, 4, 5] {
         platform.gate.wait_for(2 * attempts).await;
         for sent in [&first, &second] {
-            loop {
-                let found = sent.notification().await.unwrap().unwrap();
-                if found.item.status == Status::Queued {
-                    assert_eq!(found.attempts.len(), attempts, "{found:?}");
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
+            let waits = |found: &Notification| found.item.status == Status::Queued;
+            let found = eventually(sent, waits).await;
+            assert_eq!(found.attempts.len(), attempts, "{found:?}");
         }
         if attempts == 5 {
             platform.gate.set(Mode::Accept);
@@ -216,7 +224,8 @@ async fn who_dies_leaves_what_it_had_to_the_next() {
     let tenant = platform.tenant(&deliveries, "acme").await;
     let mut ids = Vec::new();
     for text in ["one", "two"] {
-        ids.push(tenant.send(event(text)).await.unwrap().id());
+        let sent = tenant.send(event(text)).idempotency_key(text);
+        ids.push(sent.await.unwrap().id());
     }
     platform.gate.wait_for(2).await;
     // As if it had been killed: what is under way ends with it, and nothing is written down.
@@ -225,14 +234,11 @@ async fn who_dies_leaves_what_it_had_to_the_next() {
     platform.gate.set(Mode::Accept);
     let next = platform.start().await;
     let tenant = next.tenant("acme");
-    for id in ids {
-        loop {
-            let found = tenant.notification(id).await.unwrap().unwrap();
-            if found.item.status == Status::Sent {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+    for (id, text) in ids.into_iter().zip(["one", "two"]) {
+        let again = tenant.send(event(text)).idempotency_key(text);
+        let again = again.await.unwrap();
+        assert_eq!(again.id(), id);
+        eventually(&again, |found| found.item.status == Status::Sent).await;
     }
     // Action and secrets came out of the store, and everything goes on.
     let sent = tenant.send(event("three")).await.unwrap();
@@ -435,13 +441,8 @@ async fn s09_a_secret_that_was_moved_or_changed_is_never_used() {
         drop(store);
         let deliveries = platform.start().await;
         let sent = deliveries.tenant("acme").send(event("one")).await.unwrap();
-        let report = loop {
-            let found = sent.notification().await.unwrap().unwrap();
-            if let Some(attempt) = found.attempts.first() {
-                break attempt.report.clone();
-            }
-            tokio::task::yield_now().await;
-        };
+        let found = eventually(&sent, |found| !found.attempts.is_empty()).await;
+        let report = &found.attempts[0].report;
         assert!(
             report.contains("secret_unreadable") && report.contains(to),
             "{report}"

@@ -66,13 +66,14 @@ impl Gate {
     }
 
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<String> {
-        loop {
+        for _ in 0..6000 {
             let texts = self.texts();
             if texts.len() >= count {
                 return texts;
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
+        panic!("of {count} texts arrived: {:?}", self.texts());
     }
 }
 
