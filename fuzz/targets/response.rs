@@ -75,7 +75,11 @@ fn read(mut answer: &[u8]) -> Option<Reading<'_>> {
         let mut may_be_refused = false;
         let body = match (&all("content-length")[..], &all("transfer-encoding")[..]) {
             // No body, whatever the head says.
-            _ if matches!(status, 204 | 304) => Vec::new(),
+            (lengths, codings) if matches!(status, 204 | 304) => {
+                // And yet a length that is none may be objected to.
+                may_be_refused = !lengths.is_empty() || !codings.is_empty();
+                Vec::new()
+            }
             ([], []) => answer.to_vec(),
             ([length], []) => {
                 // `parse` would take a plus sign, too.
