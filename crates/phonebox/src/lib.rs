@@ -3,7 +3,9 @@
 //! Cast: an [`Action`] is a checked component with its [`Manifest`]. A [`Phonebox`] is a process's host; its
 //! [`deploy`](Phonebox::deploy) loads an action for a tenant, with its secrets, and gives a [`Deployment`].
 //! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
-//! notification is settled, as [`schedule`] says, and gives a [`Delivery`].
+//! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
+//! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
+//! outlives the process.
 //!
 //! One notification in order: the event goes to the deployment; the action runs in a sandbox that reaches only what its
 //! manifest asks for, below the operator's ceiling; its outcome and the schedule decide whether to try again, and when.
@@ -24,8 +26,8 @@
 //! # }
 //! ```
 //!
-//! What it refuses to do: read the environment or a configuration file; keep anything on disk but compiled code, where it
-//! is told to; send a code after it has expired.
+//! What it refuses to do: read the environment or a configuration file; keep anything on disk but where it is told to; write a
+//! code, a number or a secret to a store in the clear; send a code after it has expired.
 
 mod action;
 mod api_key;
