@@ -1,5 +1,4 @@
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use phonebox_contract::Fault;
@@ -93,16 +92,6 @@ impl Handle {
     /// What an operator watches, in the text format of OpenMetrics.
     pub async fn metrics(&self) -> Result<String, StoreError> {
         self.0.metrics().await
-    }
-
-    /// The host that attempts run on.
-    pub fn phonebox(&self) -> &Phonebox {
-        &self.0.phonebox
-    }
-
-    /// Copies the store into a new file, while it is in use.
-    pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
-        self.0.store.back_up(to).await
     }
 }
 

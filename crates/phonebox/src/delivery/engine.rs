@@ -247,15 +247,20 @@ impl Engine {
                     Some(key) => self.store.accepted_before(tenant, key).await?,
                     None => None,
                 };
-                self.metrics.refused(match refused {
-                    Refused::Number { .. } => "number",
-                    Refused::Tenant { .. } => "tenant",
-                    Refused::Prefix => "prefix",
-                });
                 return match before {
-                    Some((id, same)) if same == request => Ok((id, true)),
+                    Some((id, same)) if same == request => {
+                        self.metrics.repeated.inc();
+                        Ok((id, true))
+                    }
                     Some(_) => Err(SendError::Conflict),
-                    None => Err(SendError::Refused(refused)),
+                    None => {
+                        self.metrics.refused(match refused {
+                            Refused::Number { .. } => "number",
+                            Refused::Tenant { .. } => "tenant",
+                            Refused::Prefix => "prefix",
+                        });
+                        Err(SendError::Refused(refused))
+                    }
                 };
             }
         };
