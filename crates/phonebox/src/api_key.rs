@@ -26,6 +26,8 @@ pub enum Scope {
     NotificationsSend,
     /// To see what became of notifications.
     NotificationsRead,
+    /// To report what a provider said later of what was sent.
+    ReceiptsWrite,
     /// To see the metrics of the process. No tenant's key has it.
     MetricsRead,
 }
@@ -33,7 +35,9 @@ pub enum Scope {
 /// A text that names no scope.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "there is no scope {0}; there are keys:write, actions:write, actions:read, notifications:send, notifications:read and metrics:read"
+    "there is no scope {}; there are {}",
+    .0,
+    Scope::ALL.map(Scope::as_str).join(", ")
 )]
 pub struct UnknownScope(String);
 
@@ -60,12 +64,13 @@ pub struct ApiKeys(Store);
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::KeysWrite,
         Self::ActionsWrite,
         Self::ActionsRead,
         Self::NotificationsSend,
         Self::NotificationsRead,
+        Self::ReceiptsWrite,
         Self::MetricsRead,
     ];
 
@@ -77,6 +82,7 @@ impl Scope {
             Self::ActionsRead => "actions:read",
             Self::NotificationsSend => "notifications:send",
             Self::NotificationsRead => "notifications:read",
+            Self::ReceiptsWrite => "receipts:write",
             Self::MetricsRead => "metrics:read",
         }
     }

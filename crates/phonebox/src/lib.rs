@@ -46,7 +46,7 @@ pub use delivery::{
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
-pub use tenant::{Send, SendError, Sent, Tenant};
+pub use tenant::{RECEIPTS, Send, SendError, Sent, Tenant};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{

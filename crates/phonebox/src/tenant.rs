@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_runtime::Secrets;
-use phonebox_store::{Deploy, Filter, Item, Notification, StoreError, Version};
+use phonebox_store::{Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version};
 use tokio::time::timeout;
 
 use crate::action::Action;
-use crate::delivery::{CODE_VALIDITY, CannotLoad, Engine, Refused};
+use crate::delivery::{CannotLoad, Engine, Refused};
 use crate::host::Deployment;
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
 const LOOK: Duration = Duration::from_secs(1);
+/// Most receipts of one notification.
+pub const RECEIPTS: u32 = 20;
 
 /// One tenant's actions and notifications. Cheap to clone.
 #[derive(Clone)]
@@ -35,9 +37,16 @@ pub struct Sent {
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Send {
     tenant: Tenant,
-    event: Event,
+    what: What,
     idempotency_key: Option<String>,
-    valid: Duration,
+    valid: Option<Duration>,
+}
+
+/// What is to be sent.
+pub(crate) enum What {
+    Event(Box<Event>),
+    /// What an earlier notification was to send.
+    Again(NotificationId),
 }
 
 /// Why a notification was not accepted.
@@ -50,6 +59,21 @@ pub enum SendError {
     /// Another notification was accepted under the same idempotency key.
     #[error("the idempotency key was used for another notification")]
     Conflict,
+    /// The notification to be sent again is not there.
+    #[error("the tenant has no notification of this id")]
+    Unknown,
+    /// The notification to be sent again is not settled.
+    #[error("it is {0}: only what is settled can be sent again")]
+    NotSettled(Status),
+    /// What the notification was to send is no longer true, and nobody says for how long it is to be.
+    #[error("what it says is no longer true")]
+    Expired,
+    /// What the notification was to send has been erased.
+    #[error("what it said has been erased, as it is once that has expired")]
+    Erased,
+    /// What the notification was to send cannot be decrypted.
+    #[error("what it said cannot be decrypted")]
+    Unreadable,
     /// It is too many, or goes where none may go.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -67,6 +91,11 @@ impl SendError {
         match self {
             Self::NoAction(_) => "deploy one first",
             Self::Conflict => "use another key, or send exactly what was sent with it before",
+            Self::Unknown => "look for it among the tenant's notifications",
+            Self::NotSettled(_) => "wait until it is settled, or cancel it",
+            Self::Expired => "say for how long it is to be true once more, or send another code",
+            Self::Erased => "send it as a new notification",
+            Self::Unreadable => "start phonebox with the key that it was encrypted with",
             Self::Refused(refused) => refused.hint(),
             Self::ShuttingDown => "send it to another process, or to this one when it is back",
             Self::Store(error) => error.hint(),
@@ -208,12 +237,33 @@ impl Tenant {
     /// Sends a notification: accepted, and on disk, when this has been awaited. An attempt begins at once where there is room
     /// for it.
     pub fn send(&self, event: Event) -> Send {
+        self.about_to_send(What::Event(Box::new(event)))
+    }
+
+    /// Sends what a settled notification was to send once more, as a new notification that names the one it repeats. It is
+    /// sent by what delivers for this tenant now, within the limits of now, and no longer than the other one would have been,
+    /// unless [told](Send::valid_for).
+    pub fn replay(&self, id: NotificationId) -> Send {
+        self.about_to_send(What::Again(id))
+    }
+
+    fn about_to_send(&self, what: What) -> Send {
         Send {
             tenant: self.clone(),
-            event,
+            what,
             idempotency_key: None,
-            valid: CODE_VALIDITY,
+            valid: None,
         }
+    }
+
+    /// Keeps what a provider says of a message that it had accepted, at most [`RECEIPTS`] for each.
+    pub async fn receive(
+        &self,
+        id: NotificationId,
+        receipt: Receipt,
+    ) -> Result<Received, StoreError> {
+        let receive = self.engine.store.receive(&self.name, id, receipt, RECEIPTS);
+        receive.await
     }
 
     /// A notification and its attempts.
@@ -247,16 +297,17 @@ impl Send {
         self
     }
 
-    /// How long what it says is true. It is not sent after that. Default: [`CODE_VALIDITY`].
+    /// How long what it says is true. It is not sent after that. Default: [`CODE_VALIDITY`](crate::CODE_VALIDITY); what is sent
+    /// again has what is left of the first time.
     pub fn valid_for(mut self, valid: Duration) -> Self {
-        self.valid = valid;
+        self.valid = Some(valid);
         self
     }
 
     async fn accept(self) -> Result<Sent, SendError> {
         let Self {
             tenant,
-            event,
+            what,
             idempotency_key,
             valid,
         } = self;
@@ -264,7 +315,7 @@ impl Send {
         let of = tenant.clone();
         let accepting = tokio::spawn(async move {
             let key = idempotency_key.as_deref();
-            of.engine.accept(&of.name, event, key, valid).await
+            of.engine.accept(&of.name, what, key, valid).await
         });
         let accepted = accepting.await.map_err(|_| SendError::ShuttingDown)?;
         let (id, repeated) = accepted?;

@@ -53,6 +53,11 @@ pub fn router(handle: Handle) -> Router {
         )
         .route("/v1/notifications/{id}", get(notifications::show))
         .route("/v1/notifications/{id}/cancel", post(notifications::cancel))
+        .route("/v1/notifications/{id}/replay", post(notifications::replay))
+        .route(
+            "/v1/notifications/{id}/receipt",
+            post(notifications::receive),
+        )
         .route("/v1/actions/{name}/versions", get(actions::versions))
         .route("/v1/actions/{name}/deployed", put(actions::roll_back))
         .route("/v1/actions/{name}/secrets", get(actions::secrets))

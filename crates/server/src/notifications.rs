@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use phonebox::store::{Filter, Item, Notification, Time};
-use phonebox::{Event, NotificationId, Scope, Sent, Status};
+use phonebox::store::{self, Filter, Item, Notification, Received, Time};
+use phonebox::{Event, NotificationId, RECEIPTS, Scope, Send, Sent, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -19,6 +20,8 @@ use crate::{App, Problem};
 
 /// Longest idempotency key, in bytes.
 const KEY: usize = 255;
+/// Longest word of a provider's in a receipt, in bytes.
+const WORD: usize = 64;
 /// Longest that a caller may wait for the outcome.
 const WAIT: Duration = Duration::from_secs(30);
 /// Longest that a code may be valid.
@@ -34,6 +37,41 @@ pub(crate) struct Asked {
     event: Box<RawValue>,
     /// How long the code in it is valid. Default: 300.
     valid_seconds: Option<u64>,
+}
+
+/// What is to be sent again.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Again {
+    /// How long the code in it is valid once more. Default: as long as it still is.
+    valid_seconds: Option<u64>,
+}
+
+/// What a provider said of a message that it had accepted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Receipt {
+    status: ReceiptStatus,
+    /// The same in the provider's word: 1 to 64 letters, digits, blanks and `-_.:/`.
+    provider_status: Option<String>,
+    /// The provider's code for what went wrong, as `provider_status`.
+    error_code: Option<String>,
+    /// When it happened, as the provider says.
+    at: Option<Timestamp>,
+}
+
+/// What became of a message, by the provider's word.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReceiptStatus {
+    /// It is on its way still.
+    Pending,
+    /// The telephone has it.
+    Delivered,
+    /// The telephone will not get it.
+    Undelivered,
+    /// Nobody knows, nor will.
+    Unknown,
 }
 
 #[derive(Deserialize)]
@@ -67,8 +105,26 @@ struct Shown {
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     settled_at: Option<Timestamp>,
+    /// The notification that this one repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_of: Option<NotificationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Vec<ShownAttempt>>,
+    /// What the provider is reported to have said later, in the order that it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipts: Option<Vec<ShownReceipt>>,
+}
+
+#[derive(Serialize)]
+struct ShownReceipt {
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    received_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -90,8 +146,35 @@ pub(crate) async fn send(
     let Json(asked) = body?;
     let event = Event::from_json(asked.event.get())
         .map_err(|invalid| Problem::invalid(invalid.to_string()))?;
-    let mut send = tenant.send(event);
-    if let Some(seconds) = asked.valid_seconds {
+    accept(tenant.send(event), asked.valid_seconds, &headers).await
+}
+
+/// The body may be left out.
+pub(crate) async fn replay(
+    State(app): State<App>,
+    asking: Asking,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let tenant = asking.tenant(&app, Scope::NotificationsSend)?;
+    let id = id.parse().map_err(|_| unknown())?;
+    let body = body?;
+    let again = if body.is_empty() {
+        Again::default()
+    } else {
+        let Json(again) = Json::<Again>::from_bytes(&body)?;
+        again
+    };
+    accept(tenant.replay(id), again.valid_seconds, &headers).await
+}
+
+async fn accept(
+    mut send: Send,
+    valid_seconds: Option<u64>,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(seconds) = valid_seconds {
         let valid = Duration::from_secs(seconds);
         if valid.is_zero() || valid > VALID {
             let most = VALID.as_secs();
@@ -113,7 +196,7 @@ pub(crate) async fn send(
         })?);
     }
     let accepted = send.await?;
-    let status = match wait(&headers) {
+    let status = match wait(headers) {
         None => None,
         Some(wait) => timeout(wait, accepted.settled()).await.ok().transpose()?,
     };
@@ -206,6 +289,72 @@ pub(crate) async fn cancel(
     ))
 }
 
+pub(crate) async fn receive(
+    State(app): State<App>,
+    asking: Asking,
+    Path(id): Path<String>,
+    body: Result<Json<Receipt>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let tenant = asking.tenant(&app, Scope::ReceiptsWrite)?;
+    let id = id.parse().map_err(|_| unknown())?;
+    let Json(receipt) = body?;
+    for (name, text) in [
+        ("provider_status", &receipt.provider_status),
+        ("error_code", &receipt.error_code),
+    ] {
+        if text.as_deref().is_some_and(|text| !is_word(text)) {
+            return Err(Problem::invalid(format!(
+                "{name} is not 1 to {WORD} letters, digits, blanks and -_.:/"
+            )));
+        }
+    }
+    let at = receipt.at.map(|at| u64::try_from(at.as_millisecond()));
+    let at = at.transpose().map_err(|_| {
+        Problem::invalid("at is before there were telephones that could get a message")
+    })?;
+    let receipt = store::Receipt {
+        status: receipt.status.as_str().to_owned(),
+        provider_status: receipt.provider_status,
+        error_code: receipt.error_code,
+        at: at.map(Time::from_millis),
+    };
+    match tenant.receive(id, receipt).await? {
+        Received::Kept => {
+            let found = tenant.notification(id).await?.ok_or_else(unknown)?;
+            Ok(Json(Shown::whole(found)).into_response())
+        }
+        Received::NotSent(status) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "not_sent",
+            format!("it is {status}: no provider has accepted it"),
+        )),
+        Received::TooMany => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "too_many_receipts",
+            format!("it has {RECEIPTS} receipts, and more are not kept"),
+        )),
+        Received::Unknown => Err(unknown()),
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=WORD).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b" -_.:/".contains(&byte))
+}
+
+impl ReceiptStatus {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 fn unknown() -> Problem {
     Problem::not_found("the tenant has no notification of this id")
 }
@@ -222,7 +371,9 @@ impl Shown {
             next_attempt_at: waits.then(|| stamp(item.run_at)),
             expires_at: stamp(item.expires_at),
             settled_at: item.settled_at.map(stamp),
+            replay_of: item.replay_of,
             attempts: None,
+            receipts: None,
         }
     }
 
@@ -234,8 +385,17 @@ impl Shown {
             ended_at: stamp(attempt.ended),
             report: RawValue::from_string(attempt.report).ok(),
         });
+        let receipts = notification.receipts.into_iter();
+        let receipts = receipts.map(|(received, receipt)| ShownReceipt {
+            status: receipt.status,
+            provider_status: receipt.provider_status,
+            error_code: receipt.error_code,
+            at: receipt.at.map(stamp),
+            received_at: stamp(received),
+        });
         Self {
             attempts: Some(attempts.collect()),
+            receipts: Some(receipts.collect()),
             ..Self::item(notification.item)
         }
     }

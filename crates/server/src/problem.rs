@@ -100,6 +100,11 @@ impl From<SendError> for Problem {
             SendError::ShuttingDown => return Self::shutting_down(),
             SendError::Refused(refused) => return refused.into(),
             SendError::Conflict => (StatusCode::CONFLICT, "idempotency_key_used"),
+            SendError::Unknown => (StatusCode::NOT_FOUND, "not_found"),
+            SendError::NotSettled(_) => (StatusCode::CONFLICT, "not_settled"),
+            SendError::Expired => (StatusCode::CONFLICT, "expired"),
+            SendError::Erased => (StatusCode::GONE, "erased"),
+            SendError::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, "event_unreadable"),
             _ => (StatusCode::CONFLICT, "no_action"),
         };
         Self::new(status, code, error.to_string()).hint(error.hint())

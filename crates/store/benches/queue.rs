@@ -146,6 +146,7 @@ fn accept(lease: Option<Node>) -> Accept {
         payload: vec![7; PAYLOAD],
         valid: Duration::from_hours(1),
         lease,
+        replay_of: None,
     }
 }
 

@@ -10,7 +10,7 @@ use phonebox_contract::NotificationId;
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Then, Version,
+    Notification, Receipt, Received, Then, Version,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -78,7 +78,20 @@ pub trait Driver: Send + Sync {
     /// payloads and how many notifications, at most some hundreds of each: where there may be more it is to be called again.
     fn erase(&self, settled_for: Duration) -> Answer<'_, (u64, u64)>;
 
-    /// A notification and its attempts.
+    /// Keeps what a provider says of a message that is under way or was sent, at most `most` for each. The same again is not
+    /// kept twice.
+    fn receive(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        receipt: Receipt,
+        most: u32,
+    ) -> Answer<'_, Received>;
+
+    /// What a notification was to send, encrypted. None where it has been erased, or there is no such notification.
+    fn payload(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// A notification, its attempts and receipts.
     fn notification(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Notification>>;
 
     /// Notifications, the latest first.

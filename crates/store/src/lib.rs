@@ -23,7 +23,7 @@ pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
     Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Then, Version,
+    Notification, Receipt, Received, Then, Version,
 };
 pub use sqlite::{Options, Sqlite};
 pub use time::{Clock, Time};

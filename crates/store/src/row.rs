@@ -41,6 +41,8 @@ pub struct Accept {
     pub valid: Duration,
     /// Who delivers it, and begins at once. None: it waits.
     pub lease: Option<Node>,
+    /// The notification that this one repeats.
+    pub replay_of: Option<NotificationId>,
 }
 
 /// What came of [`Accept`].
@@ -143,15 +145,45 @@ pub struct Item {
     pub expires_at: Time,
     /// When it was settled.
     pub settled_at: Option<Time>,
+    /// The notification that this one repeats.
+    pub replay_of: Option<NotificationId>,
 }
 
-/// A notification and all its attempts.
+/// What a provider said later of a message that it had accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// What became of it, in a word of whoever keeps this.
+    pub status: String,
+    /// The same in the provider's word.
+    pub provider_status: Option<String>,
+    /// The provider's code for what went wrong.
+    pub error_code: Option<String>,
+    /// When it happened, if the provider says.
+    pub at: Option<Time>,
+}
+
+/// What came of a receipt that was to be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received {
+    /// It is on disk, or was there before.
+    Kept,
+    /// The notification is neither under way nor sent.
+    NotSent(Status),
+    /// The notification has as many as it may have.
+    TooMany,
+    /// There is no such notification.
+    Unknown,
+}
+
+/// A notification, all its attempts and receipts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Notification {
     /// The notification.
     pub item: Item,
     /// Its attempts that have ended, in order.
     pub attempts: Vec<Attempt>,
+    /// Its receipts and when they came, in that order.
+    pub receipts: Vec<(Time, Receipt)>,
 }
 
 /// Which notifications are asked for, the latest first.

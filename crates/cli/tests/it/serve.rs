@@ -346,6 +346,138 @@ async fn q01_the_same_request_many_times_is_one_message() {
 }
 
 #[tokio::test]
+async fn what_is_settled_can_be_sent_again_as_another_message() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let post = async |path: &str, headers: &[(&str, &str)], body: Value| {
+        let sent = server.try_ask("POST", path, headers, body.to_string().into());
+        sent.await.unwrap()
+    };
+    let wait = [("prefer", "wait=30")];
+    let mut asked = event("once");
+    asked["valid_seconds"] = json!(1);
+    let first = post("/v1/notifications", &wait, asked).await;
+    assert_eq!(first.body["status"], "sent", "{first:?}");
+    let replay = format!(
+        "/v1/notifications/{}/replay",
+        first.body["id"].as_str().unwrap()
+    );
+    let key = [("prefer", "wait=30"), ("idempotency-key", "again-1")];
+    let again = post(&replay, &key, json!({ "valid_seconds": 1 })).await;
+    assert_eq!(
+        (again.status, &again.body["status"]),
+        (200, &json!("sent")),
+        "{again:?}"
+    );
+    assert_eq!(again.body["replay_of"], first.body["id"], "{again:?}");
+    assert_ne!(again.body["id"], first.body["id"], "{again:?}");
+    assert_eq!(gate.wait_for(2).await, ["once", "once"]);
+
+    // What it says expires, and is erased then. What was asked for before is still known.
+    loop {
+        let answer = server
+            .try_ask("POST", &replay, &[], bytes::Bytes::new())
+            .await;
+        let answer = answer.unwrap();
+        match (answer.status, answer.body["code"].as_str()) {
+            (202, _) | (409, Some("expired")) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            (410, Some("erased")) => break,
+            _ => panic!("{answer:?}"),
+        }
+    }
+    let same = post(&replay, &key, json!({})).await;
+    assert_eq!(
+        (same.status, &same.body["id"]),
+        (200, &again.body["id"]),
+        "{same:?}"
+    );
+    let other = post("/v1/notifications", &key, event("once")).await;
+    assert_eq!(other.body["code"], "idempotency_key_used", "{other:?}");
+
+    gate.set(Mode::Busy);
+    let waits = post("/v1/notifications", &[], event("later")).await;
+    let path = format!("/v1/notifications/{}", waits.body["id"].as_str().unwrap());
+    let early = post(&format!("{path}/replay"), &[], json!({})).await;
+    assert_eq!(
+        (early.status, &early.body["code"]),
+        (409, &json!("not_settled")),
+        "{early:?}"
+    );
+    let unknown = "/v1/notifications/ntf_0190163d8694739b8b9c01a2b3c4d5e6/replay";
+    let unknown = post(unknown, &[], json!({})).await;
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+}
+
+#[tokio::test]
+async fn what_a_provider_says_later_is_shown() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let wait = [("prefer", "wait=30")];
+    let body = event("once").to_string().into();
+    let sent = server
+        .try_ask("POST", "/v1/notifications", &wait, body)
+        .await;
+    let path = format!(
+        "/v1/notifications/{}",
+        sent.unwrap().body["id"].as_str().unwrap()
+    );
+    let receipt = format!("{path}/receipt");
+    let report = json!({
+        "status": "undelivered", "provider_status": "undelivered", "error_code": "30008", "at": "2026-05-01T12:00:00Z",
+    });
+    for report in [json!({ "status": "pending" }), report.clone(), report] {
+        let answer = server.ask("POST", &receipt, report).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let found = server.ask("GET", &path, json!({})).await;
+    assert_eq!(found.body["status"], "sent", "{found:?}");
+    let receipts = found.body["receipts"].as_array().unwrap();
+    assert_eq!(receipts.len(), 2, "{found:?}");
+    assert_eq!(receipts[1]["error_code"], "30008", "{found:?}");
+    assert_eq!(receipts[1]["at"], "2026-05-01T12:00:00Z", "{found:?}");
+
+    for (report, status) in [
+        (json!({ "status": "read" }), 422),
+        (json!({ "status": "delivered", "to": NUMBER }), 422),
+        (
+            json!({ "status": "delivered", "error_code": "x".repeat(65) }),
+            422,
+        ),
+        (json!({ "status": "delivered", "error_code": "a\nb" }), 422),
+        (
+            json!({ "status": "delivered", "at": "1960-01-01T00:00:00Z" }),
+            422,
+        ),
+    ] {
+        let answer = server.ask("POST", &receipt, report.clone()).await;
+        assert_eq!(answer.status, status, "{report}: {answer:?}");
+        assert!(!answer.body.to_string().contains(NUMBER), "{answer:?}");
+    }
+    gate.set(Mode::Busy);
+    let waits = server
+        .ask("POST", "/v1/notifications", event("later"))
+        .await;
+    let waits = waits.body["id"].as_str().unwrap();
+    loop {
+        let report = json!({ "status": "delivered" });
+        let path = format!("/v1/notifications/{waits}/receipt");
+        let answer = server.ask("POST", &path, report).await;
+        if answer.status != 200 {
+            assert_eq!(answer.body["code"], "not_sent", "{answer:?}");
+            break;
+        }
+        // While its attempt is under way, the provider may know more than phonebox.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn q07_s07_what_makes_no_sense_is_refused_and_not_repeated() {
     let gate = Gate::open(Mode::Accept).await;
     let mut server = Server::new(gate.address);

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use super::CODE_VALIDITY;
 use super::abuse::{AbuseLimits, Counts, Refused};
 use super::metrics::Metrics;
 use super::schedule::{self, Next};
@@ -20,7 +21,7 @@ use super::slots::{Slot, Slots};
 use crate::action::{Action, InvalidAction};
 use crate::host::{DeployError, Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
-use crate::tenant::SendError;
+use crate::tenant::{SendError, What};
 
 /// Most that is taken from the store at once.
 const CLAIMED: usize = 64;
@@ -218,9 +219,9 @@ impl Engine {
     pub(crate) async fn accept(
         self: &Arc<Self>,
         tenant: &str,
-        event: Event,
+        what: What,
         idempotency_key: Option<&str>,
-        valid: Duration,
+        valid: Option<Duration>,
     ) -> Result<(NotificationId, bool), SendError> {
         if *self.phase.borrow() != Phase::Running {
             return Err(SendError::ShuttingDown);
@@ -233,7 +234,20 @@ impl Engine {
             self.keys.fingerprint(&purpose, text.as_bytes())
         };
         let idempotency_key = idempotency_key.map(|key| fingerprint("idempotency-key", key));
-        let request = fingerprint("request", &event.to_json());
+        let (request, replay_of) = match &what {
+            What::Event(event) => (fingerprint("request", &event.to_json()), None),
+            What::Again(of) => (fingerprint("replay", &of.to_string()), Some(*of)),
+        };
+        let (event, valid) = match what {
+            What::Event(event) => (*event, valid.unwrap_or(CODE_VALIDITY)),
+            What::Again(of) => match self.again(tenant, of, valid).await {
+                Ok(again) => again,
+                Err(error) => {
+                    let before = self.before(tenant, idempotency_key, request).await?;
+                    return before.map(|id| (id, true)).ok_or(error);
+                }
+            },
+        };
         let number = event.notification.recipient.as_e164();
         let hash = || self.keys.fingerprint(&["number"], number.as_bytes());
         let counted = match self
@@ -242,26 +256,15 @@ impl Engine {
         {
             Ok(counted) => counted,
             Err(refused) => {
-                // The same request again is no other message.
-                let before = match idempotency_key {
-                    Some(key) => self.store.accepted_before(tenant, key).await?,
-                    None => None,
-                };
-                return match before {
-                    Some((id, same)) if same == request => {
-                        self.metrics.repeated.inc();
-                        Ok((id, true))
-                    }
-                    Some(_) => Err(SendError::Conflict),
-                    None => {
-                        self.metrics.refused(match refused {
-                            Refused::Number { .. } => "number",
-                            Refused::Tenant { .. } => "tenant",
-                            Refused::Prefix => "prefix",
-                        });
-                        Err(SendError::Refused(refused))
-                    }
-                };
+                let before = self.before(tenant, idempotency_key, request).await?;
+                if before.is_none() {
+                    self.metrics.refused(match refused {
+                        Refused::Number { .. } => "number",
+                        Refused::Tenant { .. } => "tenant",
+                        Refused::Prefix => "prefix",
+                    });
+                }
+                return before.map(|id| (id, true)).ok_or(refused.into());
             }
         };
         let slot = self.slot(tenant);
@@ -273,6 +276,7 @@ impl Engine {
             payload: self.seal(tenant, id, &event),
             valid,
             lease: slot.as_ref().map(|_| self.node),
+            replay_of,
         };
         let accepted = self.store.accept(tenant, accept).await;
         if accepted.is_err() {
@@ -292,6 +296,49 @@ impl Engine {
         counted.keep();
         self.metrics.accepted.inc();
         Ok((id, false))
+    }
+
+    /// What was accepted for the same request, which is no other message although it could not be accepted now.
+    async fn before(
+        &self,
+        tenant: &str,
+        idempotency_key: Option<[u8; 32]>,
+        request: [u8; 32],
+    ) -> Result<Option<NotificationId>, SendError> {
+        let Some(key) = idempotency_key else {
+            return Ok(None);
+        };
+        match self.store.accepted_before(tenant, key).await? {
+            Some((id, same)) if same == request => {
+                self.metrics.repeated.inc();
+                Ok(Some(id))
+            }
+            Some(_) => Err(SendError::Conflict),
+            None => Ok(None),
+        }
+    }
+
+    /// What a settled notification was to send, and how long it is true.
+    async fn again(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        valid: Option<Duration>,
+    ) -> Result<(Event, Duration), SendError> {
+        let found = self.store.notification(tenant, id).await?;
+        let item = found.ok_or(SendError::Unknown)?.item;
+        if !item.status.is_settled() {
+            return Err(SendError::NotSettled(item.status));
+        }
+        let left = item.expires_at.since(self.store.now().await?);
+        let payload = self.store.payload(tenant, id).await?;
+        let payload = payload.ok_or(SendError::Erased)?;
+        let valid = valid.unwrap_or(left);
+        if valid.is_zero() {
+            return Err(SendError::Expired);
+        }
+        let event = self.unseal(tenant, id, &payload);
+        Ok((event.map_err(|_| SendError::Unreadable)?, valid))
     }
 
     /// What an operator watches, as text.
@@ -411,9 +458,11 @@ impl Engine {
         let Leased {
             tenant, id, action, ..
         } = leased;
-        let event = match event {
-            Some(event) => event,
-            None => self.unseal(leased).map_err(CannotLoad::Event)?,
+        let event = if let Some(event) = event {
+            event
+        } else {
+            let event = self.unseal(tenant, *id, &leased.payload);
+            Arc::new(event.map_err(CannotLoad::Event)?)
         };
         let deployment = self.deployment(tenant, action).await?;
         Ok(deployment.attempt(event, *id, leased.attempt).await)
@@ -501,18 +550,15 @@ impl Engine {
         self.keys.seal(&["event", tenant, &id.to_string()], &event)
     }
 
-    fn unseal(&self, leased: &Leased) -> Result<Arc<Event>, CannotDecrypt> {
-        let Leased {
-            tenant,
-            id,
-            payload,
-            ..
-        } = leased;
-        let event = self
-            .keys
-            .open(&["event", tenant, &id.to_string()], payload)?;
-        let event = serde_json::from_slice(&event).map_err(|_| CannotDecrypt)?;
-        Ok(Arc::new(event))
+    fn unseal(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        payload: &[u8],
+    ) -> Result<Event, CannotDecrypt> {
+        let purpose = ["event", tenant, &id.to_string()];
+        let event = self.keys.open(&purpose, payload)?;
+        serde_json::from_slice(&event).map_err(|_| CannotDecrypt)
     }
 
     /// A tenant's action, ready to run.

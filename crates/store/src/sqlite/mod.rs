@@ -19,7 +19,7 @@ use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Then, Version,
+    Notification, Receipt, Received, Then, Version,
 };
 use crate::time::{Clock, Time};
 
@@ -200,6 +200,24 @@ impl Driver for Sqlite {
 
     fn erase(&self, settled_for: Duration) -> Answer<'_, (u64, u64)> {
         Box::pin(self.write(move |connection, now| queue::erase(connection, now, settled_for)))
+    }
+
+    fn receive(
+        &self,
+        tenant: &str,
+        id: NotificationId,
+        receipt: Receipt,
+        most: u32,
+    ) -> Answer<'_, Received> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| {
+            queue::receive(connection, now, &tenant, id, &receipt, most)
+        }))
+    }
+
+    fn payload(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Vec<u8>>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| queue::payload(connection, &tenant, id)))
     }
 
     fn notification(&self, tenant: &str, id: NotificationId) -> Answer<'_, Option<Notification>> {

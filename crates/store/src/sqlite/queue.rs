@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{sql, time};
 use crate::driver::Store;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Depth, Filter, Item, Lease, Leased, Node, Notification, Then,
+    Accept, Accepted, Attempt, Claim, Depth, Filter, Item, Lease, Leased, Node, Notification,
+    Receipt, Received, Then,
 };
 use crate::time::Time;
 
@@ -33,8 +34,8 @@ pub(super) fn accept(
         .prepare_cached(
             "INSERT INTO notification (
                 id, tenant, action, status, attempts, accepted_at, run_at, expires_at,
-                lease_owner, lease_epoch, lease_until, idempotency_key, request, payload
-             ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12)
+                lease_owner, lease_epoch, lease_until, idempotency_key, request, payload, replay_of
+             ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
         )?
         .execute(params![
@@ -50,6 +51,7 @@ pub(super) fn accept(
             accept.idempotency_key,
             accept.request,
             accept.payload,
+            accept.replay_of.map(NotificationId::to_bytes),
         ])?;
     if written == 0 {
         let key = accept.idempotency_key.unwrap_or_default();
@@ -376,8 +378,75 @@ pub(super) fn erase(
     Ok((payloads as u64, notifications as u64))
 }
 
+pub(super) fn receive(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    id: NotificationId,
+    receipt: &Receipt,
+    most: u32,
+) -> rusqlite::Result<Received> {
+    let found = connection
+        .prepare_cached("SELECT status FROM notification WHERE tenant = ?1 AND id = ?2")?
+        .query_row(params![tenant, id.to_bytes()], |row| status(row, 0))
+        .optional()?;
+    match found {
+        None => return Ok(Received::Unknown),
+        Some(Status::Leased | Status::Sent) => {}
+        Some(other) => return Ok(Received::NotSent(other)),
+    }
+    let (kept, same): (u32, bool) = connection
+        .prepare_cached(
+            "SELECT count(*), coalesce(max(
+                status = ?3 AND provider_status IS ?4 AND error_code IS ?5 AND at IS ?6
+             ), 0) FROM receipt WHERE tenant = ?1 AND notification = ?2",
+        )?
+        .query_row(
+            params![
+                tenant,
+                id.to_bytes(),
+                receipt.status,
+                receipt.provider_status,
+                receipt.error_code,
+                receipt.at.map(sql),
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+    if same {
+        return Ok(Received::Kept);
+    }
+    if kept >= most {
+        return Ok(Received::TooMany);
+    }
+    connection
+        .prepare_cached("INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            tenant,
+            id.to_bytes(),
+            kept + 1,
+            receipt.status,
+            receipt.provider_status,
+            receipt.error_code,
+            receipt.at.map(sql),
+            sql(now),
+        ])?;
+    Ok(Received::Kept)
+}
+
+pub(super) fn payload(
+    connection: &Connection,
+    tenant: &str,
+    id: NotificationId,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT payload FROM notification WHERE tenant = ?1 AND id = ?2")?
+        .query_row(params![tenant, id.to_bytes()], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
 const ITEM: &str =
-    "SELECT id, action, status, attempts, accepted_at, run_at, expires_at, settled_at
+    "SELECT id, action, status, attempts, accepted_at, run_at, expires_at, settled_at, replay_of
      FROM notification WHERE tenant = ?1";
 
 pub(super) fn notification(
@@ -408,7 +477,26 @@ pub(super) fn notification(
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(Notification { item, attempts }))
+    let receipts = connection
+        .prepare_cached(
+            "SELECT received_at, status, provider_status, error_code, at FROM receipt
+             WHERE tenant = ?1 AND notification = ?2 ORDER BY number",
+        )?
+        .query_map(params![tenant, id.to_bytes()], |row| {
+            let receipt = Receipt {
+                status: row.get(1)?,
+                provider_status: row.get(2)?,
+                error_code: row.get(3)?,
+                at: row.get::<_, Option<i64>>(4)?.map(time).transpose()?,
+            };
+            Ok((time(row.get(0)?)?, receipt))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Notification {
+        item,
+        attempts,
+        receipts,
+    }))
 }
 
 pub(super) fn notifications(
@@ -434,21 +522,27 @@ pub(super) fn notifications(
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
-    let status: String = row.get(2)?;
-    let known = Status::ALL
-        .into_iter()
-        .find(|known| known.as_str() == status);
-    let unknown = || rusqlite::Error::InvalidColumnType(2, status.clone(), Type::Text);
     Ok(Item {
         id: id(row, 0)?,
         action: row.get(1)?,
-        status: known.ok_or_else(unknown)?,
+        status: status(row, 2)?,
         attempts: row.get(3)?,
         accepted_at: time(row.get(4)?)?,
         run_at: time(row.get(5)?)?,
         expires_at: time(row.get(6)?)?,
         settled_at: row.get::<_, Option<i64>>(7)?.map(time).transpose()?,
+        replay_of: row
+            .get::<_, Option<[u8; 16]>>(8)?
+            .map(NotificationId::from_bytes),
     })
+}
+
+fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    let status: String = row.get(column)?;
+    let known = Status::ALL
+        .into_iter()
+        .find(|known| known.as_str() == status);
+    known.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, status, Type::Text))
 }
 
 fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<NotificationId> {

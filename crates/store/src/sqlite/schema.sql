@@ -17,6 +17,7 @@ CREATE TABLE notification (
     lease_until INTEGER,
     idempotency_key BLOB,                           -- both are keyed hashes
     request BLOB NOT NULL,
+    replay_of BLOB,                                 -- the notification that this one repeats
     payload BLOB,                                   -- encrypted; none once it is erased
     CHECK ((status = 'leased') = (lease_owner IS NOT NULL)),
     CHECK ((status IN ('queued', 'leased')) = (settled_at IS NULL))
@@ -39,6 +40,19 @@ CREATE TABLE attempt (
     ended INTEGER NOT NULL,
     report TEXT NOT NULL,
     PRIMARY KEY (notification, epoch)
+) STRICT;
+
+-- What a provider said later of a message that it had accepted.
+CREATE TABLE receipt (
+    tenant TEXT NOT NULL,
+    notification BLOB NOT NULL REFERENCES notification (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    provider_status TEXT,
+    error_code TEXT,
+    at INTEGER,                                     -- as the provider says; none where it does not
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (notification, number)
 ) STRICT;
 
 CREATE TABLE artifact (

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use phonebox_contract::Status;
-use phonebox_store::{Accept, Accepted, ApiKey, Depth, Filter, Lease, Store, Then};
+use phonebox_store::{
+    Accept, Accepted, ApiKey, Depth, Filter, Lease, Receipt, Received, Store, Then,
+};
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
 
@@ -39,6 +41,8 @@ conformance!(
         a_node_that_lives_keeps_what_it_has,
         a_lease_given_back_was_no_attempt,
         what_waits_can_be_canceled,
+        what_a_provider_says_later_is_kept_with_what_it_accepted,
+        what_repeats_another_says_so,
         payloads_are_erased_when_nobody_needs_them,
         tenants_see_their_own,
         versions_count_up_and_can_be_rolled_back,
@@ -326,6 +330,79 @@ pub(crate) async fn what_waits_can_be_canceled(fresh: Fresh) {
     assert_eq!(fresh.claim(10).await, []);
     let item = fresh.store.notification("acme", waiting).await.unwrap();
     assert_eq!(item.unwrap().item.status, Status::Canceled);
+}
+
+pub(crate) async fn what_a_provider_says_later_is_kept_with_what_it_accepted(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    let receipt = |status: &str, code: Option<&str>| Receipt {
+        status: status.to_owned(),
+        provider_status: None,
+        error_code: code.map(ToOwned::to_owned),
+        at: None,
+    };
+    let receive = async |tenant: &str, id, receipt| {
+        let received = fresh.store.receive(tenant, id, receipt, 2).await;
+        received.unwrap()
+    };
+    // It may come before the provider's yes has been written down.
+    let (pending, late) = (
+        receipt("pending", None),
+        receipt("undelivered", Some("30008")),
+    );
+    let now = fresh.clock.now();
+    for _ in 0..2 {
+        assert_eq!(
+            receive("acme", leased.id, pending.clone()).await,
+            Received::Kept
+        );
+    }
+    assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
+    fresh.clock.advance(VALID);
+    assert_eq!(
+        receive("acme", leased.id, late.clone()).await,
+        Received::Kept
+    );
+    assert_eq!(
+        receive("acme", leased.id, receipt("unknown", None)).await,
+        Received::TooMany
+    );
+    let found = fresh.store.notification("acme", leased.id).await.unwrap();
+    assert_eq!(
+        found.unwrap().receipts,
+        [(now, pending.clone()), (now + VALID, late)]
+    );
+
+    assert_eq!(
+        receive("other", leased.id, pending.clone()).await,
+        Received::Unknown
+    );
+    let waits = fresh.queue("acme").await;
+    assert_eq!(
+        receive("acme", waits, pending).await,
+        Received::NotSent(Status::Queued)
+    );
+}
+
+pub(crate) async fn what_repeats_another_says_so(fresh: Fresh) {
+    let leased = fresh.lease("acme").await;
+    assert!(fresh.settle(&leased, Then::Settled(Status::Dropped)).await);
+    let payload = async |tenant: &str| fresh.store.payload(tenant, leased.id).await.unwrap();
+    assert_eq!(payload("acme").await, Some(leased.payload.clone()));
+    assert_eq!(payload("other").await, None);
+    let again = Accept {
+        replay_of: Some(leased.id),
+        ..accept(None)
+    };
+    let id = again.id;
+    assert_eq!(
+        fresh.store.accept("acme", again).await.unwrap(),
+        Accepted::Queued
+    );
+    let found = fresh.store.notification("acme", id).await.unwrap();
+    assert_eq!(found.unwrap().item.replay_of, Some(leased.id));
+    fresh.clock.advance(VALID);
+    fresh.store.erase(VALID * 2).await.unwrap();
+    assert_eq!(payload("acme").await, None);
 }
 
 pub(crate) async fn payloads_are_erased_when_nobody_needs_them(fresh: Fresh) {

@@ -88,6 +88,7 @@ pub(crate) fn accept(lease: Option<Node>) -> Accept {
         payload: id.to_bytes().to_vec(),
         valid: VALID,
         lease,
+        replay_of: None,
     }
 }
 

@@ -211,6 +211,7 @@ impl World {
                 run_at: now,
                 expires_at: now + VALID,
                 settled_at: None,
+                replay_of: None,
             },
             owner: None,
             lost: 0,
