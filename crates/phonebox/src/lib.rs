@@ -41,7 +41,7 @@ pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
     AbuseLimits, Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery,
-    DeliveryOptions, Handle, Rate, Refused, schedule,
+    DeliveryOptions, Handle, Happened, Rate, Refused, Tail, TooManyTails, schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};

@@ -10,7 +10,7 @@ use phonebox_store::{Deploy, Filter, Item, Notification, Receipt, Received, Stor
 use tokio::time::timeout;
 
 use crate::action::Action;
-use crate::delivery::{CannotLoad, Engine, Refused};
+use crate::delivery::{CannotLoad, Engine, Refused, Tail, TooManyTails};
 use crate::host::Deployment;
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -279,11 +279,16 @@ impl Tenant {
         self.engine.store.notifications(&self.name, filter).await
     }
 
+    /// Watches what happens to this tenant's notifications from now on.
+    pub fn tail(&self) -> Result<Tail, TooManyTails> {
+        Tail::open(&self.engine, &self.name)
+    }
+
     /// Takes a notification back. False where it is under way or settled, or is not there.
     pub async fn cancel(&self, id: NotificationId) -> Result<bool, StoreError> {
         let canceled = self.engine.store.cancel(&self.name, id).await?;
         if canceled {
-            self.engine.tell(id, Status::Canceled);
+            self.engine.tell(&self.name, id, Status::Canceled);
         }
         Ok(canceled)
     }

@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use phonebox::{Caller, Scope, Tenant};
+use phonebox::{Caller, Scope, Sensitive, Tenant};
 
 use crate::{App, Problem};
 
@@ -13,6 +13,8 @@ const LONGEST: usize = 128;
 /// Who asks, and for which tenant.
 pub(crate) struct Asking {
     pub(crate) caller: Caller,
+    /// The key that it showed.
+    pub(crate) key: Sensitive,
     tenant: Option<String>,
 }
 
@@ -80,7 +82,11 @@ impl FromRequestParts<App> for Asking {
                     .hint(format!("1 to {LONGEST} letters, digits, and -_.:")));
             }
         };
-        Ok(Self { caller, tenant })
+        Ok(Self {
+            caller,
+            key: key.to_owned().into(),
+            tenant,
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! HTTP for phonebox: what a platform speaks to it.
 //!
 //! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
-//! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, actions, keys.
+//! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
+//! tail of what happens to them, actions, keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.
@@ -14,6 +15,7 @@ mod keys;
 mod notifications;
 mod problem;
 mod serve;
+mod tail;
 
 use std::sync::Arc;
 
@@ -58,6 +60,7 @@ pub fn router(handle: Handle) -> Router {
             "/v1/notifications/{id}/receipt",
             post(notifications::receive),
         )
+        .route("/v1/tail", get(tail::tail))
         .route("/v1/actions/{name}/versions", get(actions::versions))
         .route("/v1/actions/{name}/deployed", put(actions::roll_back))
         .route("/v1/actions/{name}/secrets", get(actions::secrets))

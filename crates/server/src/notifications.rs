@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use phonebox::store::{self, Filter, Item, Notification, Received, Time};
+use phonebox::store::{self, Attempt, Filter, Item, Notification, Received, Time};
 use phonebox::{Event, NotificationId, RECEIPTS, Scope, Send, Sent, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -128,7 +128,7 @@ struct ShownReceipt {
 }
 
 #[derive(Serialize)]
-struct ShownAttempt {
+pub(crate) struct ShownAttempt {
     number: u32,
     began_at: Timestamp,
     ended_at: Timestamp,
@@ -379,12 +379,7 @@ impl Shown {
 
     fn whole(notification: Notification) -> Self {
         let attempts = notification.attempts.into_iter();
-        let attempts = attempts.map(|attempt| ShownAttempt {
-            number: attempt.number,
-            began_at: stamp(attempt.began),
-            ended_at: stamp(attempt.ended),
-            report: RawValue::from_string(attempt.report).ok(),
-        });
+        let attempts = attempts.map(ShownAttempt::new);
         let receipts = notification.receipts.into_iter();
         let receipts = receipts.map(|(received, receipt)| ShownReceipt {
             status: receipt.status,
@@ -397,6 +392,17 @@ impl Shown {
             attempts: Some(attempts.collect()),
             receipts: Some(receipts.collect()),
             ..Self::item(notification.item)
+        }
+    }
+}
+
+impl ShownAttempt {
+    pub(crate) fn new(attempt: Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            began_at: stamp(attempt.began),
+            ended_at: stamp(attempt.ended),
+            report: RawValue::from_string(attempt.report).ok(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
+mod tail;
+
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,10 +28,12 @@ const NUMBER: &str = "+12065550100";
 
 /// A folder of data, and the process that serves it, while there is one.
 struct Server {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     child: Option<Child>,
     url: String,
     key: String,
+    /// For whom it asks.
+    tenant: String,
     client: Client<HttpConnector, Full<bytes::Bytes>>,
 }
 
@@ -49,11 +53,24 @@ impl Server {
         );
         std::fs::write(folder.path().join("phonebox.toml"), config).unwrap();
         Self {
-            folder,
+            folder: Arc::new(folder),
             child: None,
             url: String::new(),
             key: String::new(),
+            tenant: "acme".to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// The same one, asked for another tenant.
+    fn beside(server: &Self, tenant: &str) -> Self {
+        Self {
+            folder: server.folder.clone(),
+            child: None,
+            url: server.url.clone(),
+            key: server.key.clone(),
+            tenant: tenant.to_owned(),
+            client: server.client.clone(),
         }
     }
 
@@ -89,6 +106,18 @@ impl Server {
         child.wait().unwrap();
     }
 
+    /// With SIGTERM: it ends what it is at.
+    fn terminate(&self) {
+        let id = self.child.as_ref().unwrap().id();
+        let id = rustix::process::Pid::from_raw(id.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// How it ended.
+    fn ended(&mut self) -> ExitStatus {
+        self.child.take().unwrap().wait().unwrap()
+    }
+
     async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = body.to_string();
         self.try_ask(method, path, &[], body.into()).await.unwrap()
@@ -106,7 +135,7 @@ impl Server {
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {}", self.key))
-            .header("phonebox-tenant", "acme")
+            .header("phonebox-tenant", &self.tenant)
             .header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -18,6 +18,7 @@ use super::abuse::{AbuseLimits, Counts, Refused};
 use super::metrics::Metrics;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
+use super::tail::{Happened, Tails};
 use crate::action::{Action, InvalidAction};
 use crate::host::{DeployError, Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
@@ -84,6 +85,7 @@ pub(crate) struct Engine {
     /// What this process is at. What it does not know of any more, its lease ends.
     under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
+    pub(super) tails: Tails,
     /// How far it is shut down.
     pub(crate) phase: watch::Sender<Phase>,
 }
@@ -211,6 +213,7 @@ impl Engine {
             bound: Mutex::new(LruCache::new(ready)),
             under_way: Mutex::default(),
             settled: Mutex::default(),
+            tails: Tails::default(),
             phase: watch::Sender::new(Phase::Running),
         })
     }
@@ -286,7 +289,10 @@ impl Engine {
             (Accepted::Leased(leased), Some(slot)) => {
                 self.begin(leased, Some(Arc::new(event)), slot);
             }
-            (Accepted::Queued | Accepted::Leased(_), _) => self.wake(),
+            (Accepted::Queued | Accepted::Leased(_), _) => {
+                self.stands(tenant, id, Status::Queued);
+                self.wake();
+            }
             (Accepted::Before(id), _) => {
                 self.metrics.repeated.inc();
                 return Ok((id, true));
@@ -361,6 +367,7 @@ impl Engine {
     fn begin(self: &Arc<Self>, leased: Leased, event: Option<Arc<Event>>, slot: Slot) {
         let engine = self.clone();
         let under_way = UnderWay::new(self.clone(), leased.id);
+        self.stands(&leased.tenant, leased.id, Status::Leased);
         tokio::spawn(async move {
             let mut phase = engine.phase.subscribe();
             let (tenant, id, lease) = (leased.tenant.clone(), leased.id, leased.lease);
@@ -435,11 +442,13 @@ impl Engine {
         } = leased;
         self.metrics.put_off.inc();
         let wait = NO_ROOM.mul_f64(rand::random_range(0.5..1.5));
-        match self.store.release(tenant, *id, *lease, wait).await {
+        if let Err(error) = self.store.release(tenant, *id, *lease, wait).await {
             // The lease ends by itself.
-            Err(error) => tracing::error!(notification = %id, %error, "it could not be put off"),
-            Ok(_) => self.wake(),
+            tracing::error!(notification = %id, %error, "it could not be put off");
+            return;
         }
+        self.stands(tenant, *id, Status::Queued);
+        self.wake();
     }
 
     async fn next(&self, result: Result<&Outcome, &RunError>, leased: &Leased) -> Next {
@@ -486,6 +495,8 @@ impl Engine {
                 Ok(true) => break,
                 Ok(false) => {
                     self.metrics.late.inc();
+                    self.tails
+                        .tell(tenant, || Happened::Attempt(*id, attempt.clone()));
                     tracing::warn!(
                         tenant,
                         notification = %id,
@@ -503,13 +514,17 @@ impl Engine {
                 }
             }
         }
+        let took = attempt.ended.since(leased.accepted_at);
+        self.tails.tell(tenant, || Happened::Attempt(*id, attempt));
         match next {
             Next::Settled(status) => {
-                self.metrics
-                    .settled(status, attempt.ended.since(leased.accepted_at));
-                self.tell(*id, status);
+                self.metrics.settled(status, took);
+                self.tell(tenant, *id, status);
             }
-            Next::RetryAfter(_) => self.wake(),
+            Next::RetryAfter(_) => {
+                self.stands(tenant, *id, Status::Queued);
+                self.wake();
+            }
         }
     }
 
@@ -525,8 +540,14 @@ impl Engine {
         told
     }
 
+    /// Tells who watches where a notification stands.
+    fn stands(&self, tenant: &str, id: NotificationId, status: Status) {
+        self.tails.tell(tenant, || Happened::Status(id, status));
+    }
+
     /// Tells who listens how a notification ended.
-    pub(crate) fn tell(&self, id: NotificationId, status: Status) {
+    pub(crate) fn tell(&self, tenant: &str, id: NotificationId, status: Status) {
+        self.stands(tenant, id, status);
         for listener in lock(&self.settled).remove(&id).into_iter().flatten() {
             // Who listened may be gone.
             let _: Result<(), Status> = listener.send(status);
@@ -803,7 +824,7 @@ impl Drop for UnderWay {
     }
 }
 
-async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     // What it borrows is not to be held.
     drop(phase.wait_for(|phase| *phase >= wanted).await);
 }

@@ -6,6 +6,7 @@ mod engine;
 mod metrics;
 pub mod schedule;
 mod slots;
+mod tail;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ pub use self::deliveries::{CannotStart, Deliveries, Handle};
 pub(crate) use self::engine::Engine;
 pub use self::engine::{CannotLoad, DeliveryOptions};
 use self::schedule::Next;
+pub use self::tail::{Happened, Tail, TooManyTails};
 use crate::host::Deployment;
 
 /// How long a code is taken to be valid.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use phonebox::egress::{Egress, Origin};
 use phonebox::store::{Clock, Filter, Notification, Options, Sqlite, Time};
 use phonebox::{
-    AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Keys, Phonebox, Secrets,
-    SendError, Sent, Status, Store, Tenant,
+    AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Happened, Keys, Phonebox,
+    Secrets, SendError, Sent, Status, Store, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST};
 use tempfile::TempDir;
@@ -407,7 +407,49 @@ async fn q10_a_number_is_not_bombed() {
     let later = tenant.send(event("four")).await.unwrap();
     assert_eq!(later.settled().await.unwrap(), Status::Sent);
     assert_eq!(first.settled().await.unwrap(), Status::Sent);
-    assert_eq!(platform.gate.texts(), ["one", "four"]);
+    // What is sent again is one more.
+    let again = tenant.replay(first.id()).await;
+    assert!(matches!(again, Err(SendError::Refused(_))), "{again:?}");
+    platform.clock.advance(Duration::from_secs(30));
+    let again = tenant.replay(first.id()).await.unwrap();
+    assert_eq!(again.settled().await.unwrap(), Status::Sent);
+    assert_eq!(platform.gate.texts(), ["one", "four", "one"]);
+    // It lasts no longer than the first would have, unless that is said.
+    let item = again.notification().await.unwrap().unwrap().item;
+    assert_eq!(
+        item.expires_at.since(item.accepted_at),
+        Duration::from_mins(4)
+    );
+    platform.clock.advance(Duration::from_mins(4));
+    let again = tenant.replay(first.id()).await;
+    assert!(matches!(again, Err(SendError::Expired)), "{again:?}");
+}
+
+#[tokio::test]
+async fn who_watches_slowly_is_told_what_is_missing_and_holds_nothing_up() {
+    let platform = Platform::new(Mode::Accept).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let mut tail = tenant.tail().unwrap();
+    for number in 0..50 {
+        let sent = tenant.send(event(&number.to_string())).await.unwrap();
+        assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    }
+    deliveries.shutdown().await;
+    let mut happened = Vec::new();
+    while let Some(next) = tail.next().await {
+        happened.push(next);
+    }
+    // Each was leased, attempted and sent.
+    let Happened::Missed(missed) = *happened[0] else {
+        panic!("{happened:?}")
+    };
+    assert_eq!(missed as usize + happened.len() - 1, 150, "{happened:?}");
+    let last = happened.last().unwrap();
+    assert!(
+        matches!(**last, Happened::Status(_, Status::Sent)),
+        "{happened:?}"
+    );
 }
 
 #[tokio::test]

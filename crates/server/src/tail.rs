@@ -1,0 +1,135 @@
+//! What happens to a tenant's notifications, as it happens (server-sent events).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use phonebox::{Happened, NotificationId, Scope, Sensitive, Status, Tail};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::caller::Asking;
+use crate::notifications::ShownAttempt;
+use crate::{App, Problem};
+
+/// How often a sign of life is sent where nothing happens, and how long a revoked key still sees something.
+const ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    notification: Option<NotificationId>,
+}
+
+/// An attempt that ended.
+#[derive(Serialize)]
+struct AttemptEnded<'a> {
+    notification: NotificationId,
+    #[serde(flatten)]
+    attempt: &'a ShownAttempt,
+}
+
+/// Where a notification stands from now on.
+#[derive(Serialize)]
+struct Stands {
+    notification: NotificationId,
+    status: Status,
+}
+
+/// How many events were not sent, because they were not read in time.
+#[derive(Serialize)]
+struct Missed {
+    count: u64,
+}
+
+/// From now on, without an end: there is nothing to go back to, so `Last-Event-ID` does nothing.
+pub(crate) async fn tail(
+    State(app): State<App>,
+    asking: Asking,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let tenant = asking.tenant(&app, Scope::NotificationsRead)?;
+    let Query(Wanted { notification }) = wanted?;
+    let tail = tenant.tail().map_err(|error| {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Problem::new(status, "too_many_tails", error.to_string())
+            .hint("close another one, or share one")
+    })?;
+    let watching = Watching {
+        app,
+        key: asking.key,
+        tail,
+        notification,
+    };
+    let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let events = stream::unfold((watching, alive), async |(mut watching, mut alive)| {
+        let event = loop {
+            tokio::select! {
+                happened = watching.tail.next() => {
+                    if let Some(event) = watching.event(&*happened?) {
+                        break event;
+                    }
+                }
+                _ = alive.tick() => {
+                    if watching.is_welcome().await {
+                        break Event::default().comment("");
+                    }
+                    return None;
+                }
+            }
+        };
+        Some((Ok::<_, Infallible>(event), (watching, alive)))
+    });
+    // For a proxy that would collect the answer before it passes it on.
+    let unbuffered = [("x-accel-buffering", "no")];
+    Ok((unbuffered, Sse::new(events)).into_response())
+}
+
+/// Somebody who watches.
+struct Watching {
+    app: App,
+    key: Sensitive,
+    tail: Tail,
+    /// The only one that they want to see.
+    notification: Option<NotificationId>,
+}
+
+impl Watching {
+    fn event(&self, happened: &Happened) -> Option<Event> {
+        let wanted = |id| self.notification.is_none_or(|wanted| wanted == id);
+        let event = match happened {
+            Happened::Attempt(id, attempt) if wanted(*id) => {
+                Event::default().event("attempt").json_data(AttemptEnded {
+                    notification: *id,
+                    attempt: &ShownAttempt::new(attempt.clone()),
+                })
+            }
+            Happened::Status(id, status) if wanted(*id) => {
+                Event::default().event("status").json_data(Stands {
+                    notification: *id,
+                    status: *status,
+                })
+            }
+            Happened::Missed(count) => Event::default()
+                .event("missed")
+                .json_data(Missed { count: *count }),
+            _ => return None,
+        };
+        event.ok()
+    }
+
+    /// Whether its key still is one.
+    async fn is_welcome(&self) -> bool {
+        let caller = self.app.0.keys.authenticate(self.key.reveal()).await;
+        // Of a store that does not answer, others will tell.
+        caller.map_or(true, |caller| {
+            caller.is_some_and(|caller| caller.may(Scope::NotificationsRead))
+        })
+    }
+}
