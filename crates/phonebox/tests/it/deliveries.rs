@@ -444,7 +444,7 @@ async fn who_watches_slowly_is_told_what_is_missing_and_holds_nothing_up() {
     let Happened::Missed(missed) = *happened[0] else {
         panic!("{happened:?}")
     };
-    assert_eq!(missed as usize + happened.len() - 1, 150, "{happened:?}");
+    assert_eq!(missed + happened.len() as u64 - 1, 150, "{happened:?}");
     let last = happened.last().unwrap();
     assert!(
         matches!(**last, Happened::Status(_, Status::Sent)),
