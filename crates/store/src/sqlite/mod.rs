@@ -150,8 +150,9 @@ impl Driver for Sqlite {
         then: Then,
     ) -> Answer<'_, bool> {
         let tenant = tenant.to_owned();
-        Box::pin(self.write(move |connection, now| {
-            queue::settle(connection, now, &tenant, id, lease, &attempt, then)
+        let clock = self.clock.clone();
+        Box::pin(self.writer.write_or_undo_all(move |connection| {
+            queue::settle(connection, clock.now(), &tenant, id, lease, &attempt, then)
         }))
     }
 
@@ -173,6 +174,7 @@ impl Driver for Sqlite {
     }
 
     fn renew(&self, node: Node, of: Vec<NotificationId>) -> Answer<'_, ()> {
+        let of = of.into_iter().collect();
         Box::pin(self.write(move |connection, now| queue::renew(connection, now, node, &of)))
     }
 
@@ -442,7 +444,9 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let migrating = |connection: &mut Connection| -> rusqlite::Result<u32> {
         let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found == 0 {
-            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+            // A page of this size holds an attempt's report in its row.
+            connection
+                .execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL")?;
         }
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
         for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {

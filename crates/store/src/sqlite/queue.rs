@@ -1,6 +1,6 @@
 //! The queue of notifications.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use phonebox_contract::{NotificationId, Status};
@@ -107,34 +107,38 @@ pub(super) fn settle(
         Then::RetryAfter(wait) => (Status::Queued, now + wait, None),
         Then::Settled(status) => (status, now, Some(sql(now))),
     };
-    connection
-        .prepare_cached(
-            "INSERT INTO attempt SELECT tenant, id, ?3, ?4, ?5, ?6, ?7 FROM notification WHERE tenant = ?1 AND id = ?2
-             ON CONFLICT (notification, epoch) DO NOTHING",
-        )?
-        .execute(params![
-            tenant,
-            id.to_bytes(),
-            lease.epoch,
-            attempt.number,
-            sql(attempt.began),
-            sql(attempt.ended),
-            attempt.report,
-        ])?;
+    let seq: Option<i64> = connection
+        .prepare_cached("SELECT seq FROM notification WHERE tenant = ?1 AND id = ?2")?
+        .query_row(params![tenant, id.to_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(seq) = seq else {
+        return Ok(false);
+    };
     let changed = connection
         .prepare_cached(
             "UPDATE notification
-             SET status = ?5, run_at = ?6, settled_at = ?7, lease_owner = NULL, lease_until = NULL
-             WHERE tenant = ?1 AND id = ?2 AND status = 'leased' AND lease_owner = ?3 AND lease_epoch = ?4",
+             SET status = ?4, run_at = ?5, settled_at = ?6, lease_owner = NULL, lease_until = NULL
+             WHERE seq = ?1 AND status = 'leased' AND lease_owner = ?2 AND lease_epoch = ?3",
         )?
         .execute(params![
-            tenant,
-            id.to_bytes(),
+            seq,
             lease.owner.0,
             lease.epoch,
             status.as_str(),
             sql(run_at),
             settled_at,
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (notification, epoch) DO NOTHING",
+        )?
+        .execute(params![
+            seq,
+            lease.epoch,
+            attempt.number,
+            sql(attempt.began),
+            sql(attempt.ended),
+            attempt.report,
         ])?;
     Ok(changed > 0)
 }
@@ -212,22 +216,22 @@ fn lease_next(
     loop {
         let due = connection
             .prepare_cached(
-                "SELECT id, expires_at FROM notification
+                "SELECT seq, id, expires_at FROM notification
                  WHERE status = 'queued' AND tenant = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT 1",
             )?
             .query_row(params![tenant, sql(now)], |row| {
-                Ok((id(row, 0)?, time(row.get(1)?)?))
+                Ok((row.get::<_, i64>(0)?, id(row, 1)?, time(row.get(2)?)?))
             })
             .optional()?;
-        let Some((id, expires_at)) = due else {
+        let Some((seq, id, expires_at)) = due else {
             return Ok(None);
         };
         if expires_at <= now {
             connection
                 .prepare_cached(
-                    "UPDATE notification SET status = 'expired', settled_at = ?2 WHERE id = ?1",
+                    "UPDATE notification SET status = 'expired', settled_at = ?2 WHERE seq = ?1",
                 )?
-                .execute(params![id.to_bytes(), sql(now)])?;
+                .execute(params![seq, sql(now)])?;
             continue;
         }
         return connection
@@ -235,10 +239,10 @@ fn lease_next(
                 "UPDATE notification
                  SET status = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
                      lease_until = ?3
-                 WHERE id = ?1 RETURNING action, payload, attempts, lease_epoch, lost, accepted_at",
+                 WHERE seq = ?1 RETURNING action, payload, attempts, lease_epoch, lost, accepted_at",
             )?
             .query_row(
-                params![id.to_bytes(), node.0, sql(now + Store::LEASE)],
+                params![seq, node.0, sql(now + Store::LEASE)],
                 |row| {
                     Ok(Leased {
                         tenant: tenant.to_owned(),
@@ -262,10 +266,12 @@ fn lease_next(
 
 pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Time>> {
     connection
-        .prepare_cached("SELECT min(run_at) FROM notification WHERE status = 'queued'")?
-        .query_row([], |row| {
-            row.get::<_, Option<i64>>(0)?.map(time).transpose()
-        })
+        .prepare_cached(
+            // Left to itself, SQLite takes another index and reads all of it.
+            "SELECT run_at FROM notification INDEXED BY notification_due WHERE status = 'queued' ORDER BY run_at LIMIT 1",
+        )?
+        .query_row([], |row| time(row.get(0)?))
+        .optional()
 }
 
 pub(super) fn depth(connection: &Connection, now: Time) -> rusqlite::Result<Depth> {
@@ -288,13 +294,18 @@ pub(super) fn renew(
     connection: &Connection,
     now: Time,
     node: Node,
-    of: &[NotificationId],
+    of: &HashSet<NotificationId>,
 ) -> rusqlite::Result<()> {
-    let mut renew = connection.prepare_cached(
-        "UPDATE notification SET lease_until = ?3 WHERE id = ?1 AND status = 'leased' AND lease_owner = ?2",
-    )?;
-    for id in of {
-        renew.execute(params![id.to_bytes(), node.0, sql(now + Store::LEASE)])?;
+    let held = connection
+        .prepare_cached(
+            "SELECT seq, id FROM notification WHERE status = 'leased' AND lease_owner = ?1",
+        )?
+        .query_map([node.0], |row| Ok((row.get::<_, i64>(0)?, id(row, 1)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut renew =
+        connection.prepare_cached("UPDATE notification SET lease_until = ?2 WHERE seq = ?1")?;
+    for (seq, _) in held.into_iter().filter(|(_, id)| of.contains(id)) {
+        renew.execute(params![seq, sql(now + Store::LEASE)])?;
     }
     Ok(())
 }
@@ -356,26 +367,42 @@ pub(super) fn erase(
 ) -> rusqlite::Result<(u64, u64)> {
     let payloads = connection
         .prepare_cached(
-            "UPDATE notification SET payload = NULL WHERE rowid IN (
-                SELECT rowid FROM notification
-                WHERE settled_at IS NOT NULL AND payload IS NOT NULL AND expires_at <= ?1 LIMIT ?2
+            "UPDATE notification SET payload = NULL WHERE seq IN (
+                SELECT seq FROM notification
+                WHERE payload IS NOT NULL AND expires_at <= ?1 AND settled_at IS NOT NULL LIMIT ?2
              )",
         )?
         .execute(params![sql(now), ERASED])?;
-    let notifications = connection
-        .prepare_cached(
-            "DELETE FROM notification WHERE rowid IN (
-                SELECT rowid FROM notification
-                WHERE settled_at IS NOT NULL AND settled_at <= ?1 AND expires_at <= ?2 LIMIT ?3
-             )",
-        )?
-        .execute(params![sql(now - settled_for), sql(now), ERASED])?;
+    let old = settled_before(connection, now - settled_for, now)?;
+    let mut delete = connection.prepare_cached("DELETE FROM notification WHERE seq = ?1")?;
+    for seq in &old {
+        delete.execute([seq])?;
+    }
     // What is free goes back to the system, a little at a time.
     connection
         .prepare_cached("PRAGMA incremental_vacuum(256)")?
         .query_map([], |_| Ok(()))?
         .collect::<rusqlite::Result<()>>()?;
-    Ok((payloads as u64, notifications as u64))
+    Ok((payloads as u64, old.len() as u64))
+}
+
+/// Some that were settled by then, and have expired by now. None of them was accepted later than that, and they are in the
+/// order in which they were accepted.
+fn settled_before(connection: &Connection, then: Time, now: Time) -> rusqlite::Result<Vec<i64>> {
+    let mut query = connection.prepare_cached(
+        "SELECT seq, accepted_at, coalesce(settled_at <= ?1 AND expires_at <= ?2, FALSE) FROM notification ORDER BY seq",
+    )?;
+    let mut rows = query.query(params![sql(then), sql(now)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()?
+        && time(row.get(1)?)? <= then
+        && found.len() < ERASED as usize
+    {
+        if row.get(2)? {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn receive(
@@ -466,7 +493,7 @@ pub(super) fn notification(
     let attempts = connection
         .prepare_cached(
             "SELECT number, began, ended, report FROM attempt
-             WHERE tenant = ?1 AND notification = ?2 ORDER BY epoch",
+             WHERE notification = (SELECT seq FROM notification WHERE tenant = ?1 AND id = ?2) ORDER BY epoch",
         )?
         .query_map(params![tenant, id.to_bytes()], |row| {
             Ok(Attempt {

@@ -1,11 +1,15 @@
 -- Times are milliseconds since 1970. Every row belongs to a tenant.
+-- Each index that accepting or settling touches costs as much as the row: there are as few as can be.
 
 CREATE TABLE notification (
-    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    seq INTEGER NOT NULL PRIMARY KEY,               -- in the order in which they were accepted
     tenant TEXT NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 16),
     action TEXT NOT NULL,
     status TEXT NOT NULL
-        CHECK (status IN ('queued', 'leased', 'sent', 'dropped', 'exhausted', 'expired', 'canceled')),
+        -- Not IN (...): that makes a table of its own for every row that is written.
+        CHECK (status = 'queued' OR status = 'leased' OR status = 'sent' OR status = 'dropped' OR status = 'exhausted'
+            OR status = 'expired' OR status = 'canceled'),
     attempts INTEGER NOT NULL,                      -- that have begun
     lost INTEGER NOT NULL DEFAULT 0,                -- of those, that ended with their node
     accepted_at INTEGER NOT NULL,
@@ -19,40 +23,38 @@ CREATE TABLE notification (
     request BLOB NOT NULL,
     replay_of BLOB,                                 -- the notification that this one repeats
     payload BLOB,                                   -- encrypted; none once it is erased
+    UNIQUE (tenant, id),
     CHECK ((status = 'leased') = (lease_owner IS NOT NULL)),
     CHECK ((status IN ('queued', 'leased')) = (settled_at IS NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX notification_once ON notification (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX notification_of_tenant ON notification (tenant, id);
-CREATE INDEX notification_due_of_tenant ON notification (tenant, run_at) WHERE status = 'queued';
 CREATE INDEX notification_due ON notification (run_at) WHERE status = 'queued';
-CREATE INDEX notification_leased ON notification (tenant) WHERE status = 'leased';
-CREATE INDEX notification_settled ON notification (settled_at) WHERE settled_at IS NOT NULL;
-CREATE INDEX notification_to_erase ON notification (expires_at) WHERE settled_at IS NOT NULL AND payload IS NOT NULL;
+CREATE INDEX notification_to_erase ON notification (expires_at) WHERE payload IS NOT NULL;
+CREATE INDEX notification_unsettled ON notification (status, tenant, run_at) WHERE status = 'queued' OR status = 'leased';
 
 CREATE TABLE attempt (
-    tenant TEXT NOT NULL,
-    notification BLOB NOT NULL REFERENCES notification (id) ON DELETE CASCADE,
+    notification INTEGER NOT NULL REFERENCES notification (seq) ON DELETE CASCADE,
     epoch INTEGER NOT NULL,                         -- of the lease that it was made under
     number INTEGER NOT NULL,
     began INTEGER NOT NULL,
     ended INTEGER NOT NULL,
     report TEXT NOT NULL,
     PRIMARY KEY (notification, epoch)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- What a provider said later of a message that it had accepted.
 CREATE TABLE receipt (
     tenant TEXT NOT NULL,
-    notification BLOB NOT NULL REFERENCES notification (id) ON DELETE CASCADE,
+    notification BLOB NOT NULL,
     number INTEGER NOT NULL,
     status TEXT NOT NULL,
     provider_status TEXT,
     error_code TEXT,
     at INTEGER,                                     -- as the provider says; none where it does not
     received_at INTEGER NOT NULL,
-    PRIMARY KEY (notification, number)
+    PRIMARY KEY (tenant, notification, number),
+    FOREIGN KEY (tenant, notification) REFERENCES notification (tenant, id) ON DELETE CASCADE
 ) STRICT;
 
 CREATE TABLE artifact (

@@ -54,6 +54,16 @@ impl Writer {
             .await
     }
 
+    /// [`write`](Self::write) without the savepoint, which costs as much as what is written: if it fails, what else is in the
+    /// transaction is undone with it, and whoever asked for that is told the same.
+    pub(super) async fn write_or_undo_all<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let write = |connection: &Connection| write(connection).inspect_err(|_| undo(connection));
+        self.write_one(write).await
+    }
+
     /// [`write`](Self::write) for a single statement, which is whole by itself.
     pub(super) async fn write_one<T: Send + 'static>(
         &self,
@@ -141,11 +151,15 @@ fn commit(connection: &Connection, now: Option<Time>) -> rusqlite::Result<()> {
             .prepare_cached("UPDATE clock SET latest = max(latest, ?1)")?
             .execute(params![sql(now)])?;
     }
-    connection.execute_batch("COMMIT").inspect_err(|_| {
-        if !connection.is_autocommit() {
-            drop(connection.execute_batch("ROLLBACK"));
-        }
-    })
+    connection
+        .execute_batch("COMMIT")
+        .inspect_err(|_| undo(connection))
+}
+
+fn undo(connection: &Connection) {
+    if !connection.is_autocommit() {
+        drop(connection.execute_batch("ROLLBACK"));
+    }
 }
 
 /// All of it, or nothing: what else is in the transaction stays.
