@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Runs phone provider actions in a sandbox: make one, try it against a local inbox, test it.
+/// Runs phone provider actions in a sandbox: make one, try it against a local inbox, serve it, watch it.
 #[derive(Debug, Parser)]
 #[command(
     name = "phonebox",
@@ -16,14 +16,24 @@ pub struct Arguments {
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) output: Format,
+    /// The same as `--output json`.
+    #[arg(long, global = true, conflicts_with = "output")]
+    pub(crate) json: bool,
     /// Say more about what happens inside; twice for more still.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// How the program's own log, on standard error, is written.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, visible_alias = "log-format", global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// How results are printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
+    }
 }
 
 /// How results are printed.
@@ -61,8 +71,41 @@ pub(crate) enum Command {
     Run(Run),
     /// Run actions for platforms: an HTTP API, and notifications that are kept on disk until they are settled.
     Serve(Serve),
+    /// Send a notification by a server: a code to a number, or an event.
+    Send(Send),
+    /// Notifications of a server: where they stand, with every attempt.
+    #[command(subcommand)]
+    Notifications(Notifications),
+    /// Print what actions did and said: the attempts at a server's latest notifications.
+    Logs(Logs),
+    /// Deploy an action to a server, which sends by it from then on.
+    Deploy(Deploy),
+    /// Actions of a server, and their versions.
+    #[command(subcommand)]
+    Actions(Actions),
+    /// Secrets of a server's actions. Values can be set, and never be read.
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Keys to a server's API.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Tenants of a server, with how much waits for each. For the operator's key.
+    Tenants(Tenants),
+    /// Copy all that a server on this machine has kept into one file, while it runs. The root keys are not in it.
+    Backup(Backup),
     /// Start the inbox alone: a local stand-in for Twilio, Vonage and other providers.
     Inbox(Inbox),
+    /// Print the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// Into this folder, which is there.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -140,6 +183,9 @@ pub(crate) struct Run {
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
+    /// Print a phonebox.toml with every key, what it means and its default, and end.
+    #[arg(long)]
+    pub(crate) print_config: bool,
     /// The operator's settings. Without it: the defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -159,4 +205,214 @@ pub(crate) struct Inbox {
     /// The port on which the inbox plays the providers, on 127.0.0.1. 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     pub(crate) provider_port: u16,
+}
+
+/// Which server, and by what right.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct Server {
+    /// Its address. Otherwise `PHONEBOX_URL`, or that of the server that runs from --data.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The file of the key to show. Otherwise `PHONEBOX_API_KEY`, the file in `PHONEBOX_API_KEY_FILE`, or on the server's own machine the operator's in --data.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// For which tenant, with the operator's key. Otherwise `PHONEBOX_TENANT`.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// The folder of a server on this machine.
+    #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
+    pub(crate) data: PathBuf,
+    /// A file of root certificates (PEM) to trust beside Mozilla's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// The number, as in +14155550100.
+    #[arg(required_unless_present = "event")]
+    pub(crate) number: Option<String>,
+    /// The code. Without one: six random digits.
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+    /// What the message says. Without it, a sentence with the code.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Channel::Text)]
+    pub(crate) channel: Channel,
+    /// The event to send instead, as Auth0's JSON; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["number", "code", "text", "channel"])]
+    pub(crate) event: Option<PathBuf>,
+    /// Names this request: the same name again sends nothing again.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+    /// How long the code is valid. It is not sent after that.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) valid_seconds: Option<u64>,
+    /// Wait until it is settled; the program ends with 1 if it was not sent.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Channel {
+    /// An SMS.
+    Text,
+    /// A call.
+    Voice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notifications {
+    /// List them, the latest first.
+    List {
+        /// Only those in this status.
+        #[arg(long)]
+        status: Option<String>,
+        /// Only those before this one.
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+        /// How many at the most.
+        #[arg(long)]
+        limit: Option<u32>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show one, with every attempt.
+    Show(Notification),
+    /// Take one back that waits.
+    Cancel(Notification),
+    /// Send what one said again, as a notification of its own.
+    Replay(Notification),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Notification {
+    /// Its id, as in `ntf_01a2…`.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// Of how many notifications at the most.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Deploy {
+    /// The action's folder, which is built, or a component.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// A file of secrets to set first, a line NAME=VALUE each; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Actions {
+    /// List them. What is sent goes to the one that was deployed last.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List the versions of one, the latest first.
+    Versions {
+        /// Its name.
+        action: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Deploy an earlier version again, with the secrets of now.
+    RollBack {
+        /// The action's name.
+        action: String,
+        /// The version's number.
+        #[arg(id = "number", value_name = "VERSION")]
+        version: u32,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Set one. Its value is typed, or comes from standard input or a file, and is never an argument.
+    Set {
+        /// The action's name. It need not be there yet.
+        action: String,
+        /// The secret's name.
+        name: String,
+        /// The file that its value is in. An end of line at its end is not part of it.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List their names.
+    List {
+        /// The action's name.
+        action: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Forget one.
+    Remove {
+        /// The action's name.
+        action: String,
+        /// The secret's name.
+        name: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make one for a tenant. It is printed once; the server keeps a hash of it.
+    Create {
+        /// What it is good for: `notifications:send`, `notifications:read`, `actions:read`, `actions:write`; without a tenant
+        /// `metrics:read`.
+        #[arg(long = "scope", value_name = "SCOPE", required = true)]
+        scopes: Vec<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List a tenant's.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Make one worthless.
+    Revoke {
+        /// Its id, not the key itself.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Tenants {
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    /// The file to make.
+    pub(crate) file: PathBuf,
+    /// The folder of the server's data.
+    #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
+    pub(crate) data: PathBuf,
 }

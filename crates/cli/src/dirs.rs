@@ -23,7 +23,8 @@ pub(crate) fn home() -> Result<PathBuf, Failure> {
     })
 }
 
-fn variable(name: &str) -> Option<PathBuf> {
+/// A variable of the environment; one that is empty is none.
+pub(crate) fn variable(name: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the command line reads the environment, here"

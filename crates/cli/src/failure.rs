@@ -18,6 +18,8 @@ pub enum Code {
     Failed = 1,
     /// What was typed makes no sense.
     Usage = 2,
+    /// The key is missing, unknown, or not good for what was asked.
+    Auth = 3,
     /// Something that was named does not exist.
     NotFound = 4,
     /// Something is in the way.

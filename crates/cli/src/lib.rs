@@ -2,7 +2,7 @@
 //!
 //! Cast: [`args`](Arguments) says what was typed; a `Project` is an action's folder, which it builds; the [`inbox`] plays
 //! the providers; a `Stage` joins an action to it, so that the very action that goes to production is tried out, URL and
-//! all; `Trace` shows what happened in a run. One file in `commands` for each command.
+//! all; `Trace` shows what happened in a run; `Api` is a server that other commands speak to. One file in `commands` for each command.
 //!
 //! One run in order: arguments are parsed; the command builds the project and loads it on a stage; it prints its result to
 //! standard output, as text or with `--output json` as JSON, and talk to standard error; a [`Failure`] ends it with one
@@ -11,6 +11,7 @@
 //! What it refuses to do: decide anything about a delivery, which is the `phonebox` crate's; send anything to a real
 //! provider.
 
+mod api;
 mod args;
 mod commands;
 mod config;
@@ -39,7 +40,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return unread(&error),
     };
-    let output = Output::new(arguments.output);
+    let output = Output::new(arguments.format());
     start_log(&arguments);
     let runtime = tokio::runtime::Runtime::new().expect("a process that starts can have threads");
     let result = runtime.block_on(commands::run(arguments.command, &output));
@@ -57,7 +58,9 @@ pub fn main() -> ExitCode {
 /// Prints help, the version, or what is wrong with the arguments: to who asked for JSON, as JSON too.
 fn unread(error: &clap::Error) -> ExitCode {
     let typed: Vec<_> = std::env::args_os().collect();
-    let wants_json = typed.iter().any(|word| word == "--output=json")
+    let wants_json = typed
+        .iter()
+        .any(|word| word == "--json" || word == "--output=json")
         || typed
             .windows(2)
             .any(|words| words[..] == ["--output", "json"]);

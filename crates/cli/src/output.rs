@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use anstream::{eprintln, println};
+use anstream::{eprintln, print, println};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -41,6 +41,43 @@ impl Output {
         match self.format {
             Format::Human => println!("{text}"),
             Format::Json => self.json(json),
+        }
+    }
+
+    /// A text for other programs, whatever the format.
+    pub(crate) fn plain(self, text: &str) {
+        print!("{text}");
+    }
+
+    /// A list: a table with these headings, or what the server said of it as JSON. That it is empty is said.
+    pub(crate) fn list<const N: usize>(
+        self,
+        headings: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+        json: &impl Serialize,
+    ) {
+        if !self.is_human() {
+            return self.json(json);
+        }
+        let rows: Vec<_> = rows.into_iter().collect();
+        if rows.is_empty() {
+            return self.say("there are none");
+        }
+        let headings = headings.map(ToOwned::to_owned);
+        let mut widths = [0; N];
+        for row in [&headings].into_iter().chain(&rows) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let line = |row: &[String; N]| {
+            let cells = row.iter().zip(widths);
+            let cells = cells.map(|(cell, width)| format!("{cell:width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        println!("{BOLD}{}{BOLD:#}", line(&headings));
+        for row in &rows {
+            println!("{}", line(row));
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_runtime::Secrets;
-use phonebox_store::{Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version};
+use phonebox_store::{
+    ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version,
+};
 use tokio::time::timeout;
 
 use crate::action::Action;
@@ -206,6 +208,11 @@ impl Tenant {
     pub async fn secret_names(&self, action: &str) -> Result<Vec<String>, StoreError> {
         let secrets = self.engine.store.secrets(&self.name, action).await?;
         Ok(secrets.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Its actions, by name.
+    pub async fn actions(&self) -> Result<Vec<ActionItem>, StoreError> {
+        self.engine.store.actions(&self.name).await
     }
 
     /// All versions of an action that were deployed, the latest first.

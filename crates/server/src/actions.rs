@@ -74,6 +74,22 @@ pub(crate) async fn deploy(
     Ok((StatusCode::CREATED, Json(deployed)).into_response())
 }
 
+pub(crate) async fn list(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
+    let tenant = asking.tenant(&app, Scope::ActionsRead)?;
+    let actions = tenant.actions().await?;
+    let actions: Vec<_> = actions
+        .iter()
+        .map(|action| {
+            serde_json::json!({
+                "name": action.name,
+                "deployed": Shown::new(&action.deployed),
+                "bound": action.bound,
+            })
+        })
+        .collect();
+    Ok(Json(serde_json::json!({ "actions": actions })).into_response())
+}
+
 pub(crate) async fn versions(
     State(app): State<App>,
     asking: Asking,

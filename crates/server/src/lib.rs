@@ -3,6 +3,8 @@
 //! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
 //! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
 //! tail of what happens to them, actions, keys.
+//! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications,
+//! actions, tenants, keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.
@@ -16,6 +18,7 @@ mod notifications;
 mod problem;
 mod serve;
 mod tail;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -68,10 +71,14 @@ pub fn router(handle: Handle) -> Router {
             "/v1/actions/{name}/secrets/{secret}",
             put(actions::set_secret).delete(actions::remove_secret),
         )
+        .route("/v1/tenants", get(tenants::list))
         .route("/v1/keys", post(keys::create).get(keys::list))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .layer(DefaultBodyLimit::max(BODY))
-        .route("/v1/actions", post(actions::deploy).layer(component))
+        .route(
+            "/v1/actions",
+            post(actions::deploy).layer(component).get(actions::list),
+        )
         .route("/metrics", get(metrics))
         .route("/livez", get(StatusCode::OK))
         .route("/readyz", get(ready))

@@ -9,8 +9,8 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Receipt, Received, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
+    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -112,6 +112,12 @@ pub trait Driver: Send + Sync {
 
     /// The version of an action that is deployed.
     fn deployed(&self, tenant: &str, action: &str) -> Answer<'_, Option<Version>>;
+
+    /// A tenant's actions, by name.
+    fn actions(&self, tenant: &str) -> Answer<'_, Vec<ActionItem>>;
+
+    /// Tenants by name, from the one after this.
+    fn tenants(&self, after: Option<&str>, most: usize) -> Answer<'_, Vec<TenantItem>>;
 
     /// All versions of an action, the latest first.
     fn versions(&self, tenant: &str, action: &str) -> Answer<'_, Vec<Version>>;

@@ -22,8 +22,8 @@ mod time;
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Receipt, Received, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
+    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
 };
 pub use sqlite::{Options, Sqlite};
 pub use time::{Clock, Time};

@@ -225,6 +225,32 @@ pub struct Deploy {
     pub secrets: Option<Vec<(String, Vec<u8>)>>,
 }
 
+/// An action, as a list shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ActionItem {
+    /// Its name.
+    pub name: String,
+    /// The version that is deployed.
+    pub deployed: Version,
+    /// Whether what its tenant sends goes to it.
+    pub bound: bool,
+}
+
+/// A tenant, as a list shows it. There is one of every name that something is kept for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TenantItem {
+    /// Its name.
+    pub name: String,
+    /// Actions that it has.
+    pub actions: u64,
+    /// API keys that it has.
+    pub api_keys: u64,
+    /// Notifications that wait.
+    pub queued: u64,
+    /// Notifications under way.
+    pub leased: u64,
+}
+
 /// How much is not settled.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Depth {

@@ -9,11 +9,15 @@ use phonebox::{CannotStart, Deliveries, Keys, KeysError, Scope, Store, StoreErro
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use crate::api::{ADDRESS, OPERATOR_KEY};
 use crate::args;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT};
 use crate::dirs;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+
+/// The file of the store, in the folder of data.
+pub(super) const DATABASE: &str = "phonebox.db";
 
 #[derive(Serialize)]
 struct Started {
@@ -23,6 +27,10 @@ struct Started {
 }
 
 pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, Failure> {
+    if arguments.print_config {
+        output.plain(DEFAULT);
+        return Ok(Code::Ok);
+    }
     let config = Config::read(arguments.config.as_deref())?;
     let data = &arguments.data;
     dirs::make_private(data).map_err(|error| Failure::file("cannot make", data, &error))?;
@@ -37,10 +45,11 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
         clock: Clock::real(),
         largest: config.largest_store(),
     };
-    let store = Store::new(Sqlite::open(data.join("phonebox.db"), options).await?);
+    let store = Store::new(Sqlite::open(data.join(DATABASE), options).await?);
     let deliveries = phonebox.start(store, keys, config.delivery()).await?;
     let operator_key = operator_key(&deliveries, data).await?;
     let url = format!("http://{address}");
+    let told = Told::new(data.join(ADDRESS), &url)?;
     let mut text = vec![format!("phonebox serves {url} from {}", data.display())];
     if let Some(path) = &operator_key {
         text.push(format!("the operator's key is in {}", path.display()));
@@ -54,7 +63,27 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
         },
     );
     serve(listener, deliveries).await;
+    drop(told);
     Ok(Code::Ok)
+}
+
+/// The file that tells commands on this machine where the server is, for as long as it runs.
+struct Told(PathBuf);
+
+impl Told {
+    fn new(path: PathBuf, url: &str) -> Result<Self, Failure> {
+        dirs::private_file(&path)
+            .and_then(|mut file| file.write_all(url.as_bytes()))
+            .map_err(|error| Failure::file("cannot write", &path, &error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // Whoever reads it meets nobody there.
+        let _stays = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Answers until the process is asked to end; then what is under way ends first.
@@ -98,7 +127,7 @@ fn keys(configured: Option<&Path>, data: &Path, output: Output) -> Result<Keys, 
 
 /// Makes the operator's key at the first start. Gives the file that it is in.
 async fn operator_key(deliveries: &Deliveries, data: &Path) -> Result<Option<PathBuf>, Failure> {
-    let path = data.join("operator.key");
+    let path = data.join(OPERATOR_KEY);
     let api_keys = deliveries.handle().api_keys();
     if !api_keys.list(None).await?.is_empty() {
         return Ok(path.exists().then_some(path));

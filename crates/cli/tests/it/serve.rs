@@ -23,7 +23,8 @@ use tempfile::TempDir;
 use crate::gate::{Gate, Mode};
 use crate::gateway::{Alphabet, Gateway, PASSWORD, USERNAME};
 
-const MANIFEST: &str = include_str!("../../../../examples/actions/kannel-rust/action.toml");
+pub(crate) const MANIFEST: &str =
+    include_str!("../../../../examples/actions/kannel-rust/action.toml");
 const NUMBER: &str = "+12065550100";
 
 /// A folder of data, and the process that serves it, while there is one.
@@ -34,6 +35,11 @@ struct Server {
     key: String,
     /// For whom it asks.
     tenant: String,
+pub(crate) struct Server {
+    pub(crate) folder: TempDir,
+    child: Option<Child>,
+    pub(crate) url: String,
+    pub(crate) key: String,
     client: Client<HttpConnector, Full<bytes::Bytes>>,
 }
 
@@ -45,7 +51,7 @@ struct Answer {
 }
 
 impl Server {
-    fn new(gateway: SocketAddr) -> Self {
+    pub(crate) fn new(gateway: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "[abuse]\nnumber = []\nnumber_overall = []\n[egress]\nplain_http = [\"http://kannel.example:13013\"]\nreachable = [\"127.0.0.0/8\"]\n\
@@ -75,6 +81,7 @@ impl Server {
     }
 
     fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_phonebox"))
             .args(["--output", "json", "-vv", "--log", "json"])
             .args(["serve", "--config", "phonebox.toml"])
@@ -100,7 +107,7 @@ impl Server {
     }
 
     /// With SIGKILL: nothing is said and nothing is written any more.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
@@ -159,7 +166,7 @@ impl Server {
     }
 
     /// Has the Kannel action deployed, with its secrets.
-    async fn deploy(&self) {
+    pub(crate) async fn deploy(&self) {
         for (name, value) in [
             ("KANNEL_USERNAME", USERNAME),
             ("KANNEL_PASSWORD", PASSWORD),

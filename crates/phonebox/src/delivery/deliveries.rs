@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use phonebox_contract::Fault;
-use phonebox_store::{Store, StoreError};
+use phonebox_store::{Store, StoreError, TenantItem};
 use tokio::task::JoinSet;
 
 use super::engine::{DeliveryOptions, Engine, Phase};
@@ -76,6 +76,15 @@ impl Handle {
     /// A tenant of this name. There is nothing to set up: it has what is deployed for it.
     pub fn tenant(&self, name: &str) -> Tenant {
         Tenant::new(self.0.clone(), name)
+    }
+
+    /// Tenants that something is kept for, by name, from the one after this.
+    pub async fn tenants(
+        &self,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<TenantItem>, StoreError> {
+        self.0.store.tenants(after, most).await
     }
 
     /// The keys that callers of an API show.

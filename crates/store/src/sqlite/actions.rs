@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{sql, time};
-use crate::row::{ApiKey, Deploy, Version};
+use crate::row::{ActionItem, ApiKey, Deploy, TenantItem, Version};
 use crate::time::Time;
 
 const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
@@ -97,6 +97,67 @@ pub(super) fn deployed(
         ))?
         .query_row(params![tenant, action], version)
         .optional()
+}
+
+pub(super) fn actions(connection: &Connection, tenant: &str) -> rusqlite::Result<Vec<ActionItem>> {
+    connection
+        .prepare_cached(
+            "SELECT version.number, version.digest, version.created_at, action.name, binding.action IS NOT NULL
+             FROM action
+             JOIN version ON version.tenant = action.tenant AND version.action = action.name
+             AND version.number = action.deployed
+             LEFT JOIN binding ON binding.tenant = action.tenant AND binding.action = action.name
+             WHERE action.tenant = ?1 ORDER BY action.name",
+        )?
+        .query_map([tenant], |row| {
+            Ok(ActionItem {
+                name: row.get(3)?,
+                deployed: version(row)?,
+                bound: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn tenants(
+    connection: &Connection,
+    after: Option<&str>,
+    most: usize,
+) -> rusqlite::Result<Vec<TenantItem>> {
+    // Who has notifications has an action.
+    let count = |of: &str| format!("(SELECT count(*) FROM {of} AND tenant = known.name)");
+    let [actions, api_keys, queued, leased] = [
+        "action WHERE true",
+        "api_key WHERE true",
+        "notification WHERE status = 'queued'",
+        "notification WHERE status = 'leased'",
+    ]
+    .map(count);
+    connection
+        .prepare_cached(&format!(
+            "WITH known (name) AS (
+                SELECT tenant FROM action UNION SELECT tenant FROM secret
+                UNION SELECT tenant FROM api_key WHERE tenant IS NOT NULL
+             )
+             SELECT known.name, {actions}, {api_keys}, {queued}, {leased} FROM known
+             WHERE ?1 IS NULL OR known.name > ?1 ORDER BY known.name LIMIT ?2"
+        ))?
+        .query_map(
+            params![after, i64::try_from(most).unwrap_or(i64::MAX)],
+            |row| {
+                let count = |column| -> rusqlite::Result<u64> {
+                    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+                };
+                Ok(TenantItem {
+                    name: row.get(0)?,
+                    actions: count(1)?,
+                    api_keys: count(2)?,
+                    queued: count(3)?,
+                    leased: count(4)?,
+                })
+            },
+        )?
+        .collect()
 }
 
 pub(super) fn versions(

@@ -18,8 +18,8 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease, Leased, Node,
-    Notification, Receipt, Received, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
+    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
 };
 use crate::time::{Clock, Time};
 
@@ -64,6 +64,12 @@ impl Sqlite {
         tokio::task::spawn_blocking(move || Self::open_blocking(&path, options))
             .await
             .map_err(io)?
+    }
+
+    /// Copies a database into a new file, whoever uses it meanwhile: what is on disk at one moment.
+    pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), StoreError> {
+        let readers = Arc::new(Readers::new(from.as_ref()));
+        readers.copy(to.as_ref()).await
     }
 
     fn open_blocking(path: &Path, options: Options) -> Result<Self, StoreError> {
@@ -263,6 +269,16 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| actions::deployed(connection, &tenant, &action)))
     }
 
+    fn actions(&self, tenant: &str) -> Answer<'_, Vec<ActionItem>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::actions(connection, &tenant)))
+    }
+
+    fn tenants(&self, after: Option<&str>, most: usize) -> Answer<'_, Vec<TenantItem>> {
+        let after = after.map(ToOwned::to_owned);
+        Box::pin(self.read(move |connection| actions::tenants(connection, after.as_deref(), most)))
+    }
+
     fn versions(&self, tenant: &str, action: &str) -> Answer<'_, Vec<Version>> {
         let (tenant, action) = (tenant.to_owned(), action.to_owned());
         Box::pin(self.read(move |connection| actions::versions(connection, &tenant, &action)))
@@ -323,18 +339,7 @@ impl Driver for Sqlite {
 
     fn back_up(&self, to: &Path) -> Answer<'_, ()> {
         let to = to.to_owned();
-        Box::pin(async move {
-            let path = to.clone();
-            self.read(move |connection| {
-                let path = path.to_string_lossy();
-                connection.execute("VACUUM INTO ?1", [path]).map(drop)
-            })
-            .await?;
-            // SQLite leaves it to the system when a copy reaches the disk.
-            let synced = move || File::open(to)?.sync_all();
-            let synced = tokio::task::spawn_blocking(synced).await;
-            synced.map_err(io)?.map_err(io)
-        })
+        Box::pin(async move { self.readers.clone().copy(&to).await })
     }
 }
 
@@ -352,6 +357,45 @@ impl Readers {
             idle: Mutex::default(),
             free: Semaphore::new(READERS),
         }
+    }
+
+    /// The file appears whole, for its owner alone: what is encrypted in it says a lot all the same.
+    async fn copy(self: Arc<Self>, to: &Path) -> Result<(), StoreError> {
+        let mut part = to.as_os_str().to_owned();
+        part.push(".part");
+        let (to, part) = (to.to_owned(), PathBuf::from(part));
+        let begun = || {
+            if to.try_exists()? {
+                return Err(std::io::Error::other(format!(
+                    "{} already exists",
+                    to.display()
+                )));
+            }
+            // Of an attempt that was cut short.
+            if part.try_exists()? {
+                std::fs::remove_file(&part)?;
+            }
+            make_private(&part)
+        };
+        begun().map_err(io)?;
+        let path = part.clone();
+        let copied = Self::read(self, move |connection| {
+            let path = path.to_string_lossy();
+            connection.execute("VACUUM INTO ?1", [path]).map(drop)
+        });
+        let copied = copied.await;
+        // SQLite leaves it to the system when a copy reaches the disk.
+        let ended = move || {
+            let whole = copied.and_then(|()| {
+                let synced = File::open(&part).and_then(|file| file.sync_all());
+                synced
+                    .and_then(|()| std::fs::hard_link(&part, to))
+                    .map_err(io)
+            });
+            let removed = std::fs::remove_file(&part).map_err(io);
+            whole.and(removed)
+        };
+        tokio::task::spawn_blocking(ended).await.map_err(io)?
     }
 
     async fn read<T: Send + 'static>(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    Accept, Accepted, ApiKey, Depth, Filter, Lease, Receipt, Received, Store, Then,
+    Accept, Accepted, ApiKey, Depth, Filter, Lease, Receipt, Received, Store, TenantItem, Then,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
@@ -47,6 +47,7 @@ conformance!(
         tenants_see_their_own,
         versions_count_up_and_can_be_rolled_back,
         one_action_of_a_tenant_is_bound,
+        tenants_are_known_by_what_they_have,
         secrets_are_kept_by_name,
         api_keys_are_their_tenants,
         a_mark_is_made_once,
@@ -669,4 +670,47 @@ pub(crate) async fn many_at_once(fresh: Fresh) {
     }
     assert_eq!(of_status.iter().sum::<usize>(), tenants.len() * EACH);
     assert_eq!(of_status.iter().step_by(2).sum::<usize>(), seen.len());
+}
+
+pub(crate) async fn tenants_are_known_by_what_they_have(fresh: Fresh) {
+    let store = &fresh.store;
+    for action in ["voice", "sms"] {
+        store.deploy("acme", deploy(action, 1)).await.unwrap();
+    }
+    store.deploy("acme", deploy("voice", 2)).await.unwrap();
+    let actions = store.actions("acme").await.unwrap();
+    let actions: Vec<_> = actions
+        .iter()
+        .map(|item| (&*item.name, item.deployed.number, item.bound))
+        .collect();
+    assert_eq!(actions, [("sms", 1, false), ("voice", 2, true)]);
+    assert_eq!(store.actions("other").await.unwrap(), []);
+
+    let key = ApiKey {
+        id: "b".to_owned(),
+        tenant: Some("beta".to_owned()),
+        scopes: String::new(),
+        hash: [0; 32],
+        created_at: fresh.clock.now(),
+    };
+    store.put_api_key(key.clone()).await.unwrap();
+    let of_operator = ApiKey {
+        id: "a".to_owned(),
+        tenant: None,
+        ..key
+    };
+    store.put_api_key(of_operator).await.unwrap();
+    fresh.queue("acme").await;
+    fresh.lease("acme").await;
+    let item = |name: &str, actions, api_keys, unsettled| TenantItem {
+        name: name.to_owned(),
+        actions,
+        api_keys,
+        queued: unsettled,
+        leased: unsettled,
+    };
+    let all = [item("acme", 2, 0, 1), item("beta", 0, 1, 0)];
+    assert_eq!(store.tenants(None, 9).await.unwrap(), all);
+    assert_eq!(store.tenants(None, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.tenants(Some("acme"), 9).await.unwrap(), all[1..]);
 }

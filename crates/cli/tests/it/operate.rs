@@ -1,0 +1,338 @@
+//! The commands that speak to a server, as whoever operates one types them: in the folder of the server, without a word about
+//! where it is, and from elsewhere.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use phonebox::Action;
+use phonebox_test_guests::KANNEL_RUST;
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, Mode};
+use crate::gateway::{PASSWORD, USERNAME};
+use crate::program::Ran;
+use crate::serve::{MANIFEST, Server};
+
+impl Server {
+    /// Types a command in the server's folder.
+    async fn types(&self, arguments: &[&str], stdin: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phonebox"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("PHONEBOX_HOME", self.folder.path().join("home"))
+            .env("PHONEBOX_TENANT", "acme")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let stdin = stdin.to_owned();
+        // The provider answers on this thread.
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut child = command.spawn().unwrap();
+            // A command that reads nothing may have ended.
+            drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+            child.wait_with_output().unwrap()
+        });
+        let ran = ran.await.unwrap();
+        Ran {
+            code: ran.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(ran.stdout).unwrap(),
+            stderr: String::from_utf8(ran.stderr).unwrap(),
+        }
+    }
+
+    /// Types a command that has to work, and reads the JSON that it prints.
+    async fn json(&self, arguments: &[&str], stdin: &str) -> Value {
+        let ran = self.types(&[arguments, &["--json"]].concat(), stdin).await;
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        let value = serde_json::from_str(&ran.stdout);
+        value.unwrap_or_else(|error| panic!("{arguments:?}: {error}: {ran:?}"))
+    }
+
+    async fn fails(&self, arguments: &[&str], code: i32, says: &[&str]) {
+        let ran = self.types(arguments, "").await;
+        assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{arguments:?}: {ran:?}");
+        for text in says {
+            assert!(ran.stderr.contains(text), "{arguments:?}: {text}: {ran:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_action_is_deployed_and_sends_by_commands_alone() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    let send = ["send", "+12065550100", "--code", "492016", "--wait"];
+    server
+        .fails(&send, 69, &["none runs from phonebox-data", "--url"])
+        .await;
+    server.start();
+    server
+        .fails(&send, 5, &["has no action", "deploy one"])
+        .await;
+
+    let action = Action::assemble(KANNEL_RUST.bytes, MANIFEST).unwrap();
+    std::fs::write(server.folder.path().join("kannel.wasm"), action.component()).unwrap();
+    let deploy = ["deploy", "kannel.wasm"];
+    server
+        .fails(
+            &deploy,
+            1,
+            &["needs the secret", "phonebox secrets set kannel"],
+        )
+        .await;
+    let secrets = format!("# of Acme\nKANNEL_USERNAME={USERNAME}\nKANNEL_FROM=Acme\n");
+    let set = ["secrets", "set", "kannel", "KANNEL_PASSWORD"];
+    let ran = server.types(&set, &format!("{PASSWORD}\n")).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!format!("{ran:?}").contains(PASSWORD), "{ran:?}");
+    let deployed = server
+        .json(&["deploy", "kannel.wasm", "--secrets", "-"], &secrets)
+        .await;
+    assert_eq!(
+        (&deployed["name"], &deployed["version"]),
+        (&json!("kannel"), &json!(1))
+    );
+    let listed = server.json(&["secrets", "list", "kannel"], "").await;
+    let names = ["KANNEL_FROM", "KANNEL_PASSWORD", "KANNEL_USERNAME"];
+    assert_eq!(listed["secrets"], json!(names));
+
+    let ran = server.types(&send, "").await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("attempt 1  sent"), "{ran:?}");
+    assert!(!ran.stdout.contains("492016"), "{ran:?}");
+    assert_eq!(gate.wait_for(1).await, ["Your code is 492016"]);
+    let once = [
+        "send",
+        "+12065550100",
+        "--code",
+        "7",
+        "--idempotency-key",
+        "a",
+    ];
+    let first = server.json(&once, "").await;
+    assert_eq!(server.json(&once, "").await["id"], first["id"]);
+    let other = [
+        "send",
+        "+12065550100",
+        "--code",
+        "8",
+        "--idempotency-key",
+        "a",
+    ];
+    server.fails(&other, 5, &["idempotency key"]).await;
+
+    let event = json!({ "notification": {
+        "recipient": "+12065550100", "code": "1", "as_text": "from a file", "delivery_method": "text",
+    } });
+    let from_file = server
+        .json(&["send", "--event", "-", "--wait"], &event.to_string())
+        .await;
+    assert_eq!(from_file["status"], "sent", "{from_file}");
+    server
+        .fails(&["send", "12345"], 2, &["is not a telephone number"])
+        .await;
+
+    let id = from_file["id"].as_str().unwrap();
+    let listed = server
+        .json(
+            &["notifications", "list", "--status", "sent", "--limit", "1"],
+            "",
+        )
+        .await;
+    assert_eq!(
+        listed["notifications"][0]["id"], from_file["id"],
+        "{listed}"
+    );
+    let shown = server.json(&["notifications", "show", id], "").await;
+    assert_eq!(shown["attempts"][0]["report"]["outcome"]["kind"], "sent");
+    server
+        .fails(&["notifications", "cancel", id], 5, &["only what waits"])
+        .await;
+    let nothing = [
+        "notifications",
+        "show",
+        "ntf_0190163d8694739b8b9c01a2b3c4d5e6",
+    ];
+    server.fails(&nothing, 4, &["no notification"]).await;
+    server
+        .fails(&["notifications", "show", ".."], 2, &["is no name"])
+        .await;
+    let logs = server.types(&["logs", "--limit", "1"], "").await;
+    assert!(
+        logs.stdout.starts_with(id) && logs.stdout.contains("/cgi-bin/sendsms 202"),
+        "{logs:?}"
+    );
+    let logs = server.types(&["logs", "--json"], "").await;
+    assert_eq!(logs.stdout.lines().count(), 3, "{logs:?}");
+
+    // A provider that refuses: whoever waits is told by the code that the program ends with.
+    let mut second = event.clone();
+    second["notification"]["recipient"] = json!("+12065550101");
+    gate.set(Mode::Busy);
+    let busy = ["send", "--event", "-", "--wait", "--valid-seconds", "1"];
+    let ran = server.types(&busy, &second.to_string()).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("retry"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn actions_keys_and_tenants_are_looked_after_by_commands() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let another = MANIFEST.replace("your own Kannel", "the other Kannel");
+    let action = Action::assemble(KANNEL_RUST.bytes, &another).unwrap();
+    std::fs::write(server.folder.path().join("second.wasm"), action.component()).unwrap();
+    server.json(&["deploy", "second.wasm"], "").await;
+    let versions = server.json(&["actions", "versions", "kannel"], "").await;
+    let numbers = [&versions["versions"][0], &versions["versions"][1]];
+    let numbers = numbers.map(|version| version["version"].as_u64().unwrap());
+    assert_eq!(numbers, [2, 1]);
+    server
+        .json(&["actions", "roll-back", "kannel", "1"], "")
+        .await;
+    let listed = server.json(&["actions", "list"], "").await;
+    let action = &listed["actions"][0];
+    assert_eq!(
+        (
+            &action["name"],
+            &action["deployed"]["version"],
+            &action["bound"]
+        ),
+        (&json!("kannel"), &json!(1), &json!(true))
+    );
+    server
+        .fails(&["actions", "roll-back", "kannel", "7"], 4, &["no version"])
+        .await;
+
+    let create = ["keys", "create", "--scope", "notifications:read"];
+    let made = server.types(&create, "").await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let key = made.stdout.trim();
+    assert!(
+        key.starts_with("phb_") && !made.stderr.contains(key),
+        "{made:?}"
+    );
+    let listed = server.json(&["keys", "list"], "").await;
+    let id = listed["keys"][0]["id"].as_str().unwrap();
+    assert!(key.contains(id) && !listed.to_string().contains(key));
+
+    // From elsewhere: the address is named, and the key is in a file.
+    std::fs::write(server.folder.path().join("key"), key).unwrap();
+    let elsewhere = [
+        "--url",
+        &server.url,
+        "--api-key-file",
+        "key",
+        "--data",
+        "none",
+    ];
+    let with = |arguments: &[&'static str]| [arguments, &elsewhere[..]].concat();
+    server.json(&with(&["notifications", "list"]), "").await;
+    let table = server.types(&with(&["notifications", "list"]), "").await;
+    assert_eq!((table.code, &*table.stdout), (0, ""), "{table:?}");
+    assert!(table.stderr.contains("there are none"), "{table:?}");
+    for forbidden in [
+        &["tenants"][..],
+        &["keys", "list"],
+        &["send", "+12065550100"],
+    ] {
+        server.fails(&with(forbidden), 3, &["not good for"]).await;
+    }
+    server
+        .fails(&with(&["keys", "revoke", "phb_x"]), 2, &["this is a key"])
+        .await;
+    server.json(&["keys", "revoke", id], "").await;
+    server.fails(&["keys", "revoke", id], 4, &["no key"]).await;
+    server
+        .fails(
+            &with(&["notifications", "list"]),
+            3,
+            &["nobody's", "--api-key-file"],
+        )
+        .await;
+    // The operator's key stays at home.
+    let stranger = ["tenants", "--url", "https://phonebox.example"];
+    server.fails(&stranger, 3, &["no key to ask with"]).await;
+    let in_words = ["tenants", "--url", "phonebox.example:8080"];
+    server.fails(&in_words, 2, &["no address"]).await;
+
+    let tenants = server.json(&["tenants"], "").await;
+    let unsettled = json!({ "queued": 0, "leased": 0 });
+    let acme = json!({ "name": "acme", "actions": 1, "keys": 0, "notifications": unsettled });
+    assert_eq!(tenants, json!({ "tenants": [acme] }));
+    let table = server.types(&["tenants"], "").await;
+    assert_eq!(
+        table.stdout,
+        "TENANT  ACTIONS  KEYS  QUEUED  LEASED\nacme    1        0     0       0\n"
+    );
+}
+
+#[tokio::test]
+async fn a_backup_is_made_while_the_server_runs_and_is_good() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let sent = server.json(&["send", "+12065550100", "--wait"], "").await;
+    let made = server.json(&["backup", "copy.db"], "").await;
+    assert!(made["bytes"].as_u64().unwrap() > 0, "{made}");
+    server
+        .fails(
+            &["backup", "copy.db"],
+            5,
+            &["there is something called copy.db"],
+        )
+        .await;
+    server
+        .fails(
+            &["backup", "b.db", "--data", "none"],
+            4,
+            &["nothing to copy"],
+        )
+        .await;
+    let copy = server.folder.path().join("copy.db");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = std::fs::metadata(&copy).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
+    }
+    let later = server.json(&["send", "+12065550101", "--wait"], "").await;
+
+    // It takes the place of what was lost.
+    server.kill();
+    let data = server.folder.path().join("phonebox-data");
+    for suffix in ["", "-wal", "-shm"] {
+        drop(std::fs::remove_file(
+            data.join(format!("phonebox.db{suffix}")),
+        ));
+    }
+    std::fs::rename(copy, data.join("phonebox.db")).unwrap();
+    server.start();
+    let id = sent["id"].as_str().unwrap();
+    let shown = server.json(&["notifications", "show", id], "").await;
+    assert_eq!(shown["status"], "sent", "{shown}");
+    let id = later["id"].as_str().unwrap();
+    server
+        .fails(&["notifications", "show", id], 4, &["no notification"])
+        .await;
+    let again = server.json(&["send", "+12065550102", "--wait"], "").await;
+    assert_eq!(again["status"], "sent", "{again}");
+}
+
+#[tokio::test]
+async fn shells_and_man_know_every_command() {
+    let server = Server::new("127.0.0.1:1".parse().unwrap());
+    let bash = server.types(&["completions", "bash"], "").await;
+    assert!(bash.stdout.contains("notifications"), "{bash:?}");
+    let pages = server.folder.path().join("man");
+    std::fs::create_dir(&pages).unwrap();
+    let man = server.types(&["man", "--out", "man"], "").await;
+    assert_eq!(man.code, 0, "{man:?}");
+    assert!(pages.join("phonebox-secrets-set.1").is_file());
+}
