@@ -20,6 +20,10 @@ use crate::dirs;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
+/// Every key with its meaning and its default, as comments: printed to a file, it changes nothing. A line without a space
+/// behind its `#` is a key; one that ends in `for example` shows a value where the default is none.
+pub(crate) const DEFAULT: &str = include_str!("phonebox.toml");
+
 /// What the operator settles. Every key has a default that is right for production.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -215,22 +219,9 @@ impl Config {
         listeners: &[SocketAddr],
         output: Output,
     ) -> Result<Phonebox, Failure> {
-        let mut runtime = Runtime::new();
-        let RuntimeConfig {
-            places,
-            places_per_tenant,
-            fuel,
-            ref compiled,
-        } = self.runtime;
-        runtime.places = places.unwrap_or(runtime.places);
-        runtime.places_per_tenant = places_per_tenant.unwrap_or(runtime.places_per_tenant);
-        runtime.fuel = fuel;
-        let mut bounds = Bounds::default();
-        bounds.cpu_seconds = self.compile.cpu_seconds.unwrap_or(bounds.cpu_seconds);
-        bounds.seconds = self.compile.seconds.unwrap_or(bounds.seconds);
-        bounds.memory_mib = self.compile.memory_mib.unwrap_or(bounds.memory_mib);
-        runtime.jail = Some(jail(bounds, output)?);
-        let compiled = match compiled {
+        let mut runtime = self.runtime.read();
+        runtime.jail = Some(jail(self.compile.read(), output)?);
+        let compiled = match &self.runtime.compiled {
             Some(folder) => CompiledCache::open(folder, dirs::code_key()?)
                 .map_err(|error| dirs::unusable(folder, &error))?,
             None => dirs::compiled()?,
@@ -241,6 +232,26 @@ impl Config {
             .egress(self.egress.build(listeners)?)
             .build();
         phonebox.map_err(|error| Failure::chain(&error))
+    }
+}
+
+impl RuntimeConfig {
+    fn read(&self) -> Runtime {
+        let mut runtime = Runtime::new();
+        runtime.places = self.places.unwrap_or(runtime.places);
+        runtime.places_per_tenant = self.places_per_tenant.unwrap_or(runtime.places_per_tenant);
+        runtime.fuel = self.fuel;
+        runtime
+    }
+}
+
+impl CompileConfig {
+    fn read(&self) -> Bounds {
+        let mut bounds = Bounds::default();
+        bounds.cpu_seconds = self.cpu_seconds.unwrap_or(bounds.cpu_seconds);
+        bounds.seconds = self.seconds.unwrap_or(bounds.seconds);
+        bounds.memory_mib = self.memory_mib.unwrap_or(bounds.memory_mib);
+        bounds
     }
 }
 
@@ -361,7 +372,8 @@ pub(crate) fn jail(bounds: Bounds, output: Output) -> Result<Arc<Jail>, Failure>
     Ok(Arc::new(jail))
 }
 
-fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+/// The certificates in a file.
+pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let pem = fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))?;
     let roots = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     let roots = roots.map_err(|error| {
@@ -374,4 +386,121 @@ fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
         )));
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::{Table, Value};
+
+    use super::*;
+
+    /// The compiled-in document with the keys that are comments in it; those with a default alone, or the examples too.
+    fn uncommented(examples: bool) -> Table {
+        let key = |line: &str| {
+            let key = line.strip_prefix('#').filter(|key| !key.starts_with(' '));
+            match key {
+                Some(key) if examples || !key.ends_with("# for example") => key.to_owned(),
+                _ => line.to_owned(),
+            }
+        };
+        let lines: Vec<_> = DEFAULT.lines().map(key).collect();
+        let text = lines.join("\n");
+        text.parse()
+            .unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn read(document: Table) -> Result<Config, String> {
+        document.try_into().map_err(|error| error.to_string())
+    }
+
+    /// What it all comes to.
+    fn resolved(config: &Config) -> Vec<String> {
+        let Config {
+            abuse: _,
+            compile,
+            delivery: _,
+            egress,
+            runtime,
+            store,
+        } = config;
+        let EgressConfig {
+            ceiling,
+            limits,
+            nat64,
+            own,
+            prohibit,
+            proxy,
+            plain_http,
+            reachable,
+            resolve,
+            trust,
+        } = egress;
+        let StoreConfig { keys, largest_mib } = store;
+        vec![
+            format!("{:?}", config.delivery()),
+            format!("{:?} {:?}", runtime.read(), runtime.compiled),
+            format!("{:?}", compile.read()),
+            format!("{:?}", limits.read()),
+            format!("{} {} {own:?}", ceiling.len(), nat64.len()),
+            format!("{prohibit:?} {proxy:?} {plain_http:?} {reachable:?} {resolve:?} {trust:?}"),
+            format!("{keys:?} {largest_mib:?}"),
+        ]
+    }
+
+    #[test]
+    fn the_document_says_what_the_defaults_are() {
+        let as_printed = read(DEFAULT.parse().unwrap()).unwrap();
+        let defaults = resolved(&Config::default());
+        assert_eq!(resolved(&as_printed), defaults);
+        let uncommented = uncommented(false);
+        assert!(
+            uncommented
+                .values()
+                .any(|section| section.as_table().is_some_and(|keys| !keys.is_empty()))
+        );
+        assert_eq!(resolved(&read(uncommented).unwrap()), defaults);
+    }
+
+    /// The table at a path, of lists the first.
+    fn at<'a>(document: &'a mut Table, path: &[String]) -> &'a mut Table {
+        path.iter()
+            .fold(document, |table, key| match &mut table[key] {
+                Value::Table(table) => table,
+                Value::Array(list) => list[0].as_table_mut().unwrap(),
+                other => panic!("{path:?}: {other}"),
+            })
+    }
+
+    #[test]
+    fn the_document_has_every_key_and_no_other() {
+        let whole = uncommented(true);
+        read(whole.clone()).map(drop).unwrap();
+        let mut paths = vec![Vec::new()];
+        let mut known = 0;
+        while let Some(path) = paths.pop() {
+            // What a table knows it says to whoever asks for something else.
+            let mut asking = whole.clone();
+            at(&mut asking, &path).insert("unheard-of".to_owned(), true.into());
+            let error = read(asking).map(drop).unwrap_err();
+            let Some((_, fields)) = error.split_once("unknown field `unheard-of`, expected ")
+            else {
+                continue; // its keys are the operator's own
+            };
+            let mut there = whole.clone();
+            let there = at(&mut there, &path);
+            for field in fields.lines().next().unwrap().split('`').skip(1).step_by(2) {
+                known += 1;
+                let value = there.get(field);
+                let value = value.unwrap_or_else(|| panic!("{path:?} lacks {field}"));
+                let is_table = |value: &Value| match value {
+                    Value::Array(list) => list.first().is_some_and(Value::is_table),
+                    value => value.is_table(),
+                };
+                if is_table(value) {
+                    paths.push([&path[..], &[field.to_owned()]].concat());
+                }
+            }
+        }
+        assert!(known > 30, "{known}");
+    }
 }

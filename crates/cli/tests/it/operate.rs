@@ -168,6 +168,9 @@ async fn an_action_is_deployed_and_sends_by_commands_alone() {
     let logs = server.types(&["logs", "--json"], "").await;
     assert_eq!(logs.stdout.lines().count(), 3, "{logs:?}");
 
+    let again = server.json(&["notifications", "replay", id], "").await;
+    assert_eq!(again["replay_of"], from_file["id"], "{again}");
+
     // A provider that refuses: whoever waits is told by the code that the program ends with.
     let mut second = event.clone();
     second["notification"]["recipient"] = json!("+12065550101");
