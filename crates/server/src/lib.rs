@@ -2,9 +2,7 @@
 //!
 //! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
 //! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
-//! tail of what happens to them, actions, keys.
-//! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications,
-//! actions, tenants, keys.
+//! tail of what happens to them, actions, tenants, keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.

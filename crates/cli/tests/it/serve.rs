@@ -28,18 +28,13 @@ pub(crate) const MANIFEST: &str =
 const NUMBER: &str = "+12065550100";
 
 /// A folder of data, and the process that serves it, while there is one.
-struct Server {
-    folder: Arc<TempDir>,
-    child: Option<Child>,
-    url: String,
-    key: String,
-    /// For whom it asks.
-    tenant: String,
 pub(crate) struct Server {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
     child: Option<Child>,
     pub(crate) url: String,
     pub(crate) key: String,
+    /// For whom it asks.
+    tenant: String,
     client: Client<HttpConnector, Full<bytes::Bytes>>,
 }
 
@@ -80,7 +75,6 @@ impl Server {
         }
     }
 
-    fn start(&mut self) {
     pub(crate) fn start(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_phonebox"))
             .args(["--output", "json", "-vv", "--log", "json"])
