@@ -82,6 +82,12 @@ struct DeliveryConfig {
     keep_days: Option<u64>,
     /// Seconds that attempts under way have to end at a stop.
     drain_seconds: Option<u64>,
+    /// Whether what ends by the action's fault is tried again.
+    retry_faults: bool,
+    /// Attempts of an action that fail one after another before its provider is left alone. 0: it never is.
+    provider_failures: Option<u32>,
+    /// Seconds that it is left alone at the most, before an attempt tries again.
+    provider_seconds: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -188,6 +194,9 @@ impl Config {
             ready_actions,
             keep_days,
             drain_seconds,
+            retry_faults,
+            provider_failures,
+            provider_seconds,
         } = self.delivery;
         let mut options = DeliveryOptions::default();
         options.at_once = at_once.unwrap_or(options.at_once);
@@ -196,6 +205,12 @@ impl Config {
         let days = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
         options.keep = keep_days.map_or(options.keep, days);
         options.drain = drain_seconds.map_or(options.drain, Duration::from_secs);
+        options.retry_faults = retry_faults;
+        let circuit = &mut options.circuit;
+        if let Some(failures) = provider_failures {
+            circuit.failures = (failures > 0).then_some(failures);
+        }
+        circuit.longest = provider_seconds.map_or(circuit.longest, Duration::from_secs);
         options.abuse = self.abuse.read();
         options
     }

@@ -40,8 +40,9 @@ mod tenant;
 pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
-    AbuseLimits, Attempt, CODE_VALIDITY, CannotLoad, CannotStart, Deliveries, Delivery,
-    DeliveryOptions, Handle, Happened, Rate, Refused, Tail, TooManyTails, schedule,
+    AbuseLimits, Attempt, CODE_VALIDITY, CannotLoad, CannotStart, CircuitOptions, Deliveries,
+    Delivery, DeliveryOptions, Handle, Happened, LeftAlone, Rate, Refused, Tail, TooManyTails,
+    schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};

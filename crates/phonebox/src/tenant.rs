@@ -12,7 +12,7 @@ use phonebox_store::{
 use tokio::time::timeout;
 
 use crate::action::Action;
-use crate::delivery::{CannotLoad, Engine, Refused, Tail, TooManyTails};
+use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
 use crate::host::Deployment;
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -289,6 +289,12 @@ impl Tenant {
     /// Watches what happens to this tenant's notifications from now on.
     pub fn tail(&self) -> Result<Tail, TooManyTails> {
         Tail::open(&self.engine, &self.name)
+    }
+
+    /// The provider at which an action's attempts keep failing, if it is left alone for a moment: what waits is put off until
+    /// one attempt gets through.
+    pub fn left_alone(&self, action: &str) -> Option<LeftAlone> {
+        self.engine.left_alone(&self.name, action)
     }
 
     /// Takes a notification back. False where it is under way or settled, or is not there.

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::CODE_VALIDITY;
 use super::abuse::{AbuseLimits, Counts, Refused};
+use super::circuit::{CircuitOptions, Circuits, LeftAlone};
 use super::metrics::Metrics;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
@@ -30,7 +31,7 @@ const CLAIMED: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the process may end while a notification is under way before that is taken for its doing.
 const LOST: u32 = 20;
-/// How long what found no room waits, spread by a half either way.
+/// How long what found no room waits, and up to a quarter more.
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// How often what dead nodes held is taken back.
 const REAP: Duration = Duration::from_secs(5);
@@ -43,7 +44,7 @@ const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_se
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeliveryOptions {
-    /// Attempts under way at once. Default: 256.
+    /// Attempts under way at once. Default: 256. Of many, one tenant leaves a quarter to others.
     pub at_once: usize,
     /// Attempts of one tenant under way at once. Default: 20.
     pub at_once_of_tenant: usize,
@@ -53,6 +54,11 @@ pub struct DeliveryOptions {
     pub keep: Duration,
     /// How long attempts under way have to end when it is shut down. Default: 25 s.
     pub drain: Duration,
+    /// Whether an attempt that ended by the action's fault, a throw or a timeout, is made again like one that it asked to be.
+    /// Default: no, as Auth0 has it.
+    pub retry_faults: bool,
+    /// When a provider that keeps failing is left alone.
+    pub circuit: CircuitOptions,
     /// What may be sent to whom, and how often. Default: [nothing is limited](AbuseLimits::none).
     pub abuse: AbuseLimits,
 }
@@ -65,6 +71,8 @@ impl Default for DeliveryOptions {
             ready_actions: 1000,
             keep: Duration::from_hours(30 * 24),
             drain: Duration::from_secs(25),
+            retry_faults: false,
+            circuit: CircuitOptions::default(),
             abuse: AbuseLimits::none(),
         }
     }
@@ -77,6 +85,7 @@ pub(crate) struct Engine {
     node: Node,
     options: DeliveryOptions,
     slots: Arc<Slots>,
+    circuits: Circuits,
     counts: Counts,
     metrics: Metrics,
     ready: Mutex<LruCache<(String, String), Ready>>,
@@ -206,6 +215,7 @@ impl Engine {
             keys,
             node: Node(NotificationId::new().to_bytes()),
             slots: Slots::new(options.at_once, options.at_once_of_tenant),
+            circuits: Circuits::new(options.circuit),
             counts: Counts::new(options.abuse.clone()),
             metrics: Metrics::new(),
             options,
@@ -349,7 +359,8 @@ impl Engine {
 
     /// What an operator watches, as text.
     pub(super) async fn metrics(&self) -> Result<String, StoreError> {
-        Ok(self.metrics.text(self.store.depth().await?))
+        let depth = self.store.depth().await?;
+        Ok(self.metrics.text(depth, self.circuits.open()))
     }
 
     /// A slot for an attempt that would begin at once.
@@ -399,8 +410,15 @@ impl Engine {
             };
             (no_run(told), Next::Settled(Status::Expired))
         } else {
-            match self.run(&leased, event).await {
-                Ok(report) if report.was_crowded_out() => return self.put_off(&leased).await,
+            if let Some(wait) = self.circuits.wait(&leased, began) {
+                return self.put_off(&leased, "provider_failing", wait).await;
+            }
+            let ran = self.run(&leased, event).await;
+            self.ran(&leased, ran.as_ref().ok()).await;
+            match ran {
+                Ok(report) if report.was_crowded_out() => {
+                    return self.put_off(&leased, "no_room", NO_ROOM).await;
+                }
                 Ok(report) => {
                     self.metrics
                         .attempt(report.result.as_ref(), report.usage.wall);
@@ -435,13 +453,39 @@ impl Engine {
         self.settle(&leased, attempt, next).await;
     }
 
-    /// There was no room for its requests: no attempt, but a later one.
-    async fn put_off(&self, leased: &Leased) {
+    /// Learns from an attempt whether the provider works.
+    async fn ran(&self, leased: &Leased, report: Option<&Report>) {
+        let Ok(now) = self.store.now().await else {
+            return;
+        };
+        let Leased { tenant, action, .. } = leased;
+        match self.circuits.ended(leased, report, now) {
+            Some(true) => {
+                let origin = self.left_alone(tenant, action).map(|left| left.origin);
+                tracing::warn!(
+                    tenant,
+                    action,
+                    origin = origin.as_deref(),
+                    "the provider keeps failing; notifications are put off, and one attempt at a time tries",
+                );
+            }
+            Some(false) => tracing::info!(tenant, action, "the provider answers again"),
+            None => {}
+        }
+    }
+
+    /// Whether the provider of a tenant's action is left alone, because attempts keep failing there.
+    pub(crate) fn left_alone(&self, tenant: &str, action: &str) -> Option<LeftAlone> {
+        self.circuits.left_alone(tenant, action)
+    }
+
+    /// No attempt, but a later one.
+    async fn put_off(&self, leased: &Leased, reason: &'static str, wait: Duration) {
         let Leased {
             tenant, id, lease, ..
         } = leased;
-        self.metrics.put_off.inc();
-        let wait = NO_ROOM.mul_f64(rand::random_range(0.5..1.5));
+        self.metrics.put_off(reason);
+        let wait = wait.mul_f64(rand::random_range(1.0..1.25));
         if let Err(error) = self.store.release(tenant, *id, *lease, wait).await {
             // The lease ends by itself.
             tracing::error!(notification = %id, %error, "it could not be put off");
@@ -460,6 +504,7 @@ impl Engine {
             leased.attempt - leased.lost.min(leased.attempt - 1),
             rand::random_range(-1.0..=1.0),
             valid,
+            self.options.retry_faults,
         )
     }
 
@@ -700,14 +745,13 @@ impl Engine {
     /// Gives how long there is nothing to do, if nobody says otherwise.
     async fn hand_out_once(self: &Arc<Self>) -> Duration {
         loop {
-            let free = self.slots.free();
-            if free == 0 {
+            let Some((free, per_tenant)) = self.slots.to_take() else {
                 return LOOK;
-            }
+            };
             let claim = Claim {
                 node: self.node,
                 most: free.min(CLAIMED),
-                per_tenant: self.slots.of_tenant(),
+                per_tenant,
             };
             let claimed = match self.store.claim(claim).await {
                 Ok(claimed) => claimed,

@@ -27,10 +27,11 @@ pub(super) struct Metrics {
     attempt_seconds: Histogram,
     settled: Family<StatusLabel, Counter>,
     latency_seconds: Histogram,
-    pub(super) put_off: Counter,
+    put_off: Family<Reason, Counter>,
     pub(super) late: Counter,
     pub(super) lost: Counter,
     pub(super) store_errors: Counter,
+    left_alone: Gauge,
     waiting: Family<StatusLabel, Gauge>,
     oldest_seconds: Gauge<f64, AtomicU64>,
 }
@@ -62,10 +63,11 @@ impl Metrics {
             attempt_seconds: seconds(),
             settled: Family::default(),
             latency_seconds: seconds(),
-            put_off: Counter::default(),
+            put_off: Family::default(),
             late: Counter::default(),
             lost: Counter::default(),
             store_errors: Counter::default(),
+            left_alone: Gauge::default(),
             waiting: Family::default(),
             oldest_seconds: Gauge::default(),
             registry: Registry::default(),
@@ -81,11 +83,6 @@ impl Metrics {
             "notifications_repeated",
             "Requests that had been accepted before",
             &metrics.repeated,
-        );
-        counter(
-            "attempts_put_off",
-            "Attempts for which there was no room",
-            &metrics.put_off,
         );
         counter(
             "attempts_late",
@@ -106,6 +103,16 @@ impl Metrics {
             "notifications_refused",
             "Notifications that were not accepted",
             metrics.refused.clone(),
+        );
+        registry.register(
+            "attempts_put_off",
+            "Attempts that were put off for seconds, for want of room or because the provider keeps failing",
+            metrics.put_off.clone(),
+        );
+        registry.register(
+            "providers_left_alone",
+            "Actions of tenants whose provider keeps failing",
+            metrics.left_alone.clone(),
         );
         registry.register(
             "attempts",
@@ -150,6 +157,10 @@ impl Metrics {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
+    pub(super) fn put_off(&self, reason: &'static str) {
+        self.put_off.get_or_create(&Reason { reason }).inc();
+    }
+
     pub(super) fn attempt(&self, result: Result<&Outcome, &RunError>, took: Duration) {
         let outcome = match result {
             Ok(Outcome::Sent { .. }) => "sent",
@@ -173,7 +184,9 @@ impl Metrics {
     }
 
     /// All of it, in the text format of OpenMetrics.
-    pub(super) fn text(&self, depth: Depth) -> String {
+    pub(super) fn text(&self, depth: Depth, left_alone: usize) -> String {
+        self.left_alone
+            .set(i64::try_from(left_alone).unwrap_or(i64::MAX));
         for (status, count) in [
             (Status::Queued, depth.queued),
             (Status::Leased, depth.leased),

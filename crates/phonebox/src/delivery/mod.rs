@@ -1,6 +1,7 @@
 //! From an event to a settled notification: [`Deployment::deliver`] without a store, [`Deliveries`] with one.
 
 mod abuse;
+mod circuit;
 mod deliveries;
 mod engine;
 mod metrics;
@@ -16,6 +17,7 @@ use phonebox_runtime::{Report, RunError};
 use serde::{Serialize, Serializer};
 
 pub use self::abuse::{AbuseLimits, Rate, Refused};
+pub use self::circuit::{CircuitOptions, LeftAlone};
 pub use self::deliveries::{CannotStart, Deliveries, Handle};
 pub(crate) use self::engine::Engine;
 pub use self::engine::{CannotLoad, DeliveryOptions};
@@ -69,7 +71,7 @@ impl Deployment {
             } else {
                 report.result.as_ref()
             };
-            let next = schedule::next(result, number, rand::random_range(-1.0..=1.0), valid);
+            let next = schedule::next(result, number, rand::random_range(-1.0..=1.0), valid, false);
             let retry_after = match next {
                 Next::RetryAfter(wait) => Some(wait),
                 Next::Settled(_) => None,

@@ -30,17 +30,19 @@ pub enum Next {
 /// `valid` is how long what is sent will still be good for.
 ///
 /// A provider's `Retry-After` is kept to, if it is longer than the step. A run that failed by the action's fault is not
-/// tried again, as a handler that throws is not in Auth0; one that failed by ours is.
+/// tried again, as a handler that throws is not in Auth0, unless `retry_faults`; one that failed by ours is.
 pub fn next(
     result: Result<&Outcome, &RunError>,
     attempt: u32,
     jitter: f64,
     valid: Duration,
+    retry_faults: bool,
 ) -> Next {
     let after = match result {
         Ok(Outcome::Sent { .. }) => return Next::Settled(Status::Sent),
         Ok(Outcome::Retry(request)) => Duration::from_secs(request.after.unwrap_or(0).into()),
         Err(RunError::Host) => Duration::ZERO,
+        Err(_) if retry_faults => Duration::ZERO,
         Ok(Outcome::Drop { .. }) | Err(_) => return Next::Settled(Status::Dropped),
     };
     let steps = STEPS.get(attempt.saturating_sub(1) as usize);
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn five_retries_and_then_no_more() {
         let waits: Vec<_> = (1..=6)
-            .map(|n| next(retry(None).as_ref(), n, 0.0, VALID))
+            .map(|n| next(retry(None).as_ref(), n, 0.0, VALID, false))
             .collect();
         let exhausted = Next::Settled(Status::Exhausted);
         assert_eq!(
@@ -96,19 +98,28 @@ mod tests {
 
     #[test]
     fn jitter_spreads_by_a_fifth() {
-        assert_eq!(next(retry(None).as_ref(), 2, 1.0, VALID), wait(6.0));
-        assert_eq!(next(retry(None).as_ref(), 2, -1.0, VALID), wait(4.0));
-        assert_eq!(next(retry(None).as_ref(), 2, 99.0, VALID), wait(6.0));
+        assert_eq!(next(retry(None).as_ref(), 2, 1.0, VALID, false), wait(6.0));
+        assert_eq!(next(retry(None).as_ref(), 2, -1.0, VALID, false), wait(4.0));
+        assert_eq!(next(retry(None).as_ref(), 2, 99.0, VALID, false), wait(6.0));
     }
 
     #[test]
     fn a_longer_retry_after_is_kept_to_within_the_validity() {
-        assert_eq!(next(retry(Some(30)).as_ref(), 1, 0.0, VALID), wait(30.0));
-        assert_eq!(next(retry(Some(2)).as_ref(), 2, 0.0, VALID), wait(5.0));
-        let expired = Next::Settled(Status::Expired);
-        assert_eq!(next(retry(Some(u32::MAX)).as_ref(), 1, 0.0, VALID), expired);
         assert_eq!(
-            next(retry(None).as_ref(), 5, 0.0, Duration::from_mins(2)),
+            next(retry(Some(30)).as_ref(), 1, 0.0, VALID, false),
+            wait(30.0)
+        );
+        assert_eq!(
+            next(retry(Some(2)).as_ref(), 2, 0.0, VALID, false),
+            wait(5.0)
+        );
+        let expired = Next::Settled(Status::Expired);
+        assert_eq!(
+            next(retry(Some(u32::MAX)).as_ref(), 1, 0.0, VALID, false),
+            expired
+        );
+        assert_eq!(
+            next(retry(None).as_ref(), 5, 0.0, Duration::from_mins(2), false),
             expired
         );
     }
@@ -123,15 +134,18 @@ mod tests {
                 }),
                 1,
                 0.0,
-                VALID
+                VALID,
+                true
             ),
             dropped
         );
-        assert_eq!(next(Err(&RunError::Exited), 1, 0.0, VALID), dropped);
-        assert_eq!(next(Err(&RunError::Host), 1, 0.0, VALID), wait(1.0));
+        let failed = |error, retry_faults| next(Err(&error), 1, 0.0, VALID, retry_faults);
+        assert_eq!(failed(RunError::Exited, false), dropped);
+        assert_eq!(failed(RunError::Exited, true), wait(1.0));
+        assert_eq!(failed(RunError::Host, false), wait(1.0));
         let sent = Outcome::Sent { receipt: None };
         assert_eq!(
-            next(Ok(&sent), 6, 0.0, Duration::ZERO),
+            next(Ok(&sent), 6, 0.0, Duration::ZERO, true),
             Next::Settled(Status::Sent)
         );
     }

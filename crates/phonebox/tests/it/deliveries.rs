@@ -11,7 +11,7 @@ use phonebox::{
     AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Happened, Keys, Phonebox,
     Secrets, SendError, Sent, Status, Store, Tenant,
 };
-use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST};
+use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, PROBE};
 use tempfile::TempDir;
 
 use crate::gate::{Gate, Mode};
@@ -145,7 +145,8 @@ async fn what_is_sent_is_settled_and_its_attempt_is_kept() {
 
 #[tokio::test]
 async fn a_busy_provider_is_tried_again_and_at_most_six_times() {
-    let platform = Platform::new(Mode::Busy).await;
+    let mut platform = Platform::new(Mode::Busy).await;
+    platform.options.circuit.failures = None;
     let deliveries = platform.start().await;
     let tenant = platform.tenant(&deliveries, "acme").await;
     let (first, second) = (tenant.send(event("one")), tenant.send(event("two")));
@@ -302,6 +303,107 @@ async fn no_tenant_waits_for_another() {
     // Each once.
     let distinct: std::collections::HashSet<_> = texts.iter().collect();
     assert_eq!((distinct.len(), texts.len()), (61, 61));
+}
+
+/// Waits until the metrics say this.
+async fn measured(deliveries: &Deliveries, line: &str) {
+    let mut text = String::new();
+    for _ in 0..6000 {
+        text = deliveries.handle().metrics().await.unwrap();
+        if text.lines().any(|other| other == line) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no line {line}:\n{text}")
+}
+
+#[tokio::test]
+async fn a_provider_that_keeps_failing_is_left_alone_and_nothing_is_lost() {
+    let platform = Platform::new(Mode::Busy).await;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let mut sent = Vec::new();
+    for number in 1..=5 {
+        sent.push(tenant.send(event(&number.to_string())).await.unwrap());
+        let tried = |found: &Notification| found.attempts.len() == 1;
+        eventually(sent.last().unwrap(), tried).await;
+    }
+    measured(&deliveries, "phonebox_providers_left_alone 1").await;
+    let left = tenant.left_alone("kannel").unwrap();
+    assert_eq!(&*left.origin, "http://kannel.example:13013");
+    // The next is put off, and has used up no attempt.
+    sent.push(tenant.send(event("6")).await.unwrap());
+    let put_off = "phonebox_attempts_put_off_total{reason=\"provider_failing\"}";
+    measured(&deliveries, &format!("{put_off} 1")).await;
+    let waits = |found: &Notification| found.item.status == Status::Queued;
+    let found = eventually(&sent[5], waits).await;
+    assert_eq!((found.item.attempts, found.attempts.len()), (0, 0));
+    assert_eq!(platform.gate.texts().len(), 5);
+    // What would have expired by the next try is tried.
+    let short = tenant
+        .send(event("short"))
+        .valid_for(Duration::from_secs(3));
+    let short = short.await.unwrap();
+    platform.gate.wait_for(6).await;
+    eventually(&short, |found| !found.attempts.is_empty()).await;
+    assert!(tenant.cancel(short.id()).await.unwrap());
+    // Nor is it another tenant's matter.
+    let other = platform.tenant(&deliveries, "other").await;
+    let of_other = other.send(event("other")).await.unwrap();
+    platform.gate.wait_for(7).await;
+    assert!(other.left_alone("kannel").is_none());
+    eventually(&of_other, waits).await;
+    assert!(other.cancel(of_other.id()).await.unwrap());
+    // One tries, and the others that are due by then are put off again.
+    platform.clock.advance(Duration::from_millis(1300));
+    measured(&deliveries, &format!("{put_off} 6")).await;
+    platform.gate.wait_for(8).await;
+    assert_eq!(platform.gate.texts().len(), 8);
+    // It answers again, and all is sent long before it expires.
+    platform.gate.set(Mode::Accept);
+    let began = platform.clock.now();
+    for sent in &sent {
+        while !sent
+            .notification()
+            .await
+            .unwrap()
+            .unwrap()
+            .item
+            .status
+            .is_settled()
+        {
+            platform.clock.advance(Duration::from_millis(250));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    }
+    let took = platform.clock.now().since(began);
+    assert!(took < Duration::from_mins(2), "{took:?}");
+    measured(&deliveries, "phonebox_providers_left_alone 0").await;
+}
+
+#[tokio::test]
+async fn a_throw_ends_it_unless_the_operator_has_it_retried() {
+    for retry_faults in [false, true] {
+        let mut platform = Platform::new(Mode::Accept).await;
+        platform.options.retry_faults = retry_faults;
+        let deliveries = platform.start().await;
+        let tenant = deliveries.tenant("acme");
+        let manifest = "name = \"thrower\"\ntrigger = \"custom-phone-provider\"\n";
+        let action = Action::assemble(PROBE.bytes, manifest).unwrap();
+        tenant.deploy(&action, Secrets::default()).await.unwrap();
+        let sent = tenant.send(event("panic now")).await.unwrap();
+        let found = eventually(&sent, |found| found.attempts.len() == 1).await;
+        let report: serde_json::Value = serde_json::from_str(&found.attempts[0].report).unwrap();
+        assert_eq!(report["fault"], "action", "{report:#}");
+        let expected = if retry_faults {
+            Status::Queued
+        } else {
+            Status::Dropped
+        };
+        assert_eq!(found.item.status, expected, "{report:#}");
+    }
 }
 
 #[tokio::test]
