@@ -15,14 +15,16 @@ use rustls_pki_types::CertificateDer;
 
 use crate::address::{Addresses, Interfaces, NAT64_LENGTHS, Nat64, Opening};
 use crate::block::{Block, Blocks};
-use crate::decision::Ceiling;
+use crate::decision::{self, Ceiling, Verdict};
+use crate::error::{Denial, Error};
 use crate::limits::Limits;
 use crate::names::Lookups;
 use crate::origin::{InvalidOrigin, Origin};
 use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::resolve::{Lookup, NameServer, Resolver};
-use crate::rule::Policy;
+use crate::rule::{self, Policy};
+use crate::target::Target;
 use crate::tenant::Tenant;
 
 /// Servers whose TLS sessions one [`Outbound`] remembers.
@@ -73,6 +75,24 @@ impl Egress {
         let make = || Tenant::new(&self.door.limits);
         let tenant = self.door.tenants.get(&tenant.to_owned(), make);
         Outbound::new(Arc::clone(&self.door), tenant, policy, tls)
+    }
+
+    /// Whether a request like this would be allowed under a policy, before its name is looked up and its addresses are vetted.
+    /// Nothing is sent.
+    pub fn permits(&self, policy: &Policy, method: &str, url: &str) -> Result<(), Error> {
+        let target = Target::parse(url).map_err(Error::RequestUriInvalid)?;
+        let method = rule::method(method).ok_or(Error::RequestMethodInvalid)?;
+        let (decision, _) = decision::decide(policy, &self.door.ceiling, &target, &method);
+        match decision.verdict {
+            Verdict::Allowed => Ok(()),
+            Verdict::Denied => Err(Error::RequestDenied(Box::new(Denial {
+                reason: decision.reason,
+                method: method.to_string(),
+                origin: None,
+                path: None,
+                rule: decision.rule,
+            }))),
+        }
     }
 
     /// Stops requests at once: new ones are denied, and those under way are given up, their connections closed. Holds

@@ -28,6 +28,8 @@ pub enum Scope {
     NotificationsRead,
     /// To report what a provider said later of what was sent.
     ReceiptsWrite,
+    /// To set, to see and to remove the webhook.
+    WebhookWrite,
     /// To see the metrics of the process. No tenant's key has it.
     MetricsRead,
 }
@@ -64,13 +66,14 @@ pub struct ApiKeys(Store);
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::KeysWrite,
         Self::ActionsWrite,
         Self::ActionsRead,
         Self::NotificationsSend,
         Self::NotificationsRead,
         Self::ReceiptsWrite,
+        Self::WebhookWrite,
         Self::MetricsRead,
     ];
 
@@ -83,6 +86,7 @@ impl Scope {
             Self::NotificationsSend => "notifications:send",
             Self::NotificationsRead => "notifications:read",
             Self::ReceiptsWrite => "receipts:write",
+            Self::WebhookWrite => "webhook:write",
             Self::MetricsRead => "metrics:read",
         }
     }

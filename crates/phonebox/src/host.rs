@@ -137,6 +137,10 @@ impl Phonebox {
         self.egress.unblock(block);
     }
 
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     /// How busy this process is.
     pub fn occupancy(&self) -> Occupancy {
         self.runtime.occupancy()

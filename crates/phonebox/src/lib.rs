@@ -5,7 +5,7 @@
 //! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
 //! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
-//! outlives the process.
+//! outlives the process. What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`].
 //!
 //! One notification in order: the event goes to the deployment; the action runs in a sandbox that reaches only what its
 //! manifest asks for, below the operator's ceiling; its outcome and the schedule decide whether to try again, and when.
@@ -36,6 +36,7 @@ mod host;
 mod keys;
 mod manifest;
 mod tenant;
+mod webhook;
 
 pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
@@ -48,6 +49,8 @@ pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
 pub use tenant::{RECEIPTS, Send, SendError, Sent, Tenant};
+
+pub use webhook::{Topic, WebhookError};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{

@@ -7,13 +7,14 @@ use std::time::Duration;
 use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_runtime::Secrets;
 use phonebox_store::{
-    ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version,
+    ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
 };
 use tokio::time::timeout;
 
 use crate::action::Action;
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
 use crate::host::Deployment;
+use crate::webhook::{self, Topic, WebhookError};
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
 const LOOK: Duration = Duration::from_secs(1);
@@ -270,7 +271,31 @@ impl Tenant {
         receipt: Receipt,
     ) -> Result<Received, StoreError> {
         let receive = self.engine.store.receive(&self.name, id, receipt, RECEIPTS);
-        receive.await
+        let received = receive.await?;
+        self.engine.hooks.wake(&self.name);
+        Ok(received)
+    }
+
+    /// Has this tenant's platform told from now on, at this address, what becomes of its notifications: signed as Standard
+    /// Webhooks has it, with the secret that this gives and nobody is given again. Takes the place of what was there, whose
+    /// secret signs beside the new one for a day. Each message is tried for a day; a webhook to which nothing has arrived for
+    /// a day is disabled, until it is put again.
+    pub async fn put_webhook(
+        &self,
+        url: &str,
+        topics: &[Topic],
+    ) -> Result<Sensitive, WebhookError> {
+        webhook::put(&self.engine, &self.name, url, topics).await
+    }
+
+    /// The webhook, and how it does.
+    pub async fn webhook(&self) -> Result<Option<Webhook>, StoreError> {
+        self.engine.store.webhook(&self.name).await
+    }
+
+    /// Forgets the webhook, and what waits for it. False where there is none.
+    pub async fn remove_webhook(&self) -> Result<bool, StoreError> {
+        self.engine.store.remove_webhook(&self.name).await
     }
 
     /// A notification and its attempts.

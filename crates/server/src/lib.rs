@@ -2,7 +2,7 @@
 //!
 //! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
 //! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
-//! tail of what happens to them, actions, tenants, keys.
+//! tail of what happens to them, the webhook that is told of it, actions, tenants, keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.
@@ -17,6 +17,7 @@ mod problem;
 mod serve;
 mod tail;
 mod tenants;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -70,6 +71,10 @@ pub fn router(handle: Handle) -> Router {
             put(actions::set_secret).delete(actions::remove_secret),
         )
         .route("/v1/tenants", get(tenants::list))
+        .route(
+            "/v1/webhook",
+            put(webhook::put).get(webhook::show).delete(webhook::remove),
+        )
         .route("/v1/keys", post(keys::create).get(keys::list))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .layer(DefaultBodyLimit::max(BODY))

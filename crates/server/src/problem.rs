@@ -1,7 +1,7 @@
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use phonebox::{CannotLoad, Fault, Refused, SendError, StoreError};
+use phonebox::{CannotLoad, Fault, Refused, SendError, StoreError, WebhookError};
 use serde::Serialize;
 
 /// An error, as it is answered (RFC 9457).
@@ -106,6 +106,17 @@ impl From<SendError> for Problem {
             SendError::Erased => (StatusCode::GONE, "erased"),
             SendError::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, "event_unreadable"),
             _ => (StatusCode::CONFLICT, "no_action"),
+        };
+        Self::new(status, code, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let (status, code) = match error {
+            WebhookError::Store(error) => return error.into(),
+            WebhookError::Denied(_) => (StatusCode::FORBIDDEN, "address_not_allowed"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         };
         Self::new(status, code, error.to_string()).hint(error.hint())
     }

@@ -9,8 +9,9 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
-    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
+    Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received, TenantItem,
+    Then, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -134,6 +135,26 @@ pub trait Driver: Send + Sync {
 
     /// An action's secrets by name, encrypted.
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Has a tenant told from now on what becomes of its notifications, each settled one and each receipt once, in the
+    /// transaction that it comes to be in. Takes the place of what was there, and begins anew where that had been disabled.
+    fn put_webhook(&self, tenant: &str, webhook: PutWebhook) -> Answer<'_, ()>;
+
+    /// A tenant's webhook.
+    fn webhook(&self, tenant: &str) -> Answer<'_, Option<Webhook>>;
+
+    /// Forgets a tenant's webhook, and what waits for it. False where there is none.
+    fn remove_webhook(&self, tenant: &str) -> Answer<'_, bool>;
+
+    /// Hands out messages that are due, for as long as a lease: if nothing is said of one by then, it is due again.
+    fn claim_messages(&self, claim: ClaimMessages) -> Answer<'_, Vec<Message>>;
+
+    /// When the next message is due, whoever it belongs to.
+    fn next_message(&self) -> Answer<'_, Option<Time>>;
+
+    /// Writes down what came of a message's attempt. False where another one has begun since.
+    fn end_message(&self, tenant: &str, id: [u8; 16], attempt: u32, told: Told)
+    -> Answer<'_, bool>;
 
     /// Keeps an API key.
     fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()>;

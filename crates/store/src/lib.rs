@@ -1,4 +1,4 @@
-//! What phonebox keeps: the queue of notifications, actions with their versions, secrets.
+//! What phonebox keeps: the queue of notifications, actions with their versions, secrets, webhooks and what they wait for.
 //!
 //! Cast: a [`Store`] stands for a database. Behind it is a [`Driver`]; SQLite is in [`sqlite`](Store::sqlite), one file on one
 //! machine. A notification is a row with a status. Whoever delivers it holds a [`Lease`] on it, and writes only as long as
@@ -7,7 +7,8 @@
 //! One notification in order: [`Driver::accept`] writes the row, already leased to the node that accepted it, so that it runs at
 //! once and from memory; [`Driver::settle`] writes the attempt and what follows. What waits is handed out by
 //! [`Driver::claim`], to one tenant after the other. [`Driver::reap`] takes rows back from nodes that are gone, and
-//! [`Driver::erase`] removes what nobody needs any more. Every call is one transaction, on disk when it returns.
+//! [`Driver::erase`] removes what nobody needs any more. Whatever settles a row leaves a [`Message`] for the tenant's webhook, if
+//! it has one, in the same transaction. Every call is one transaction, on disk when it returns.
 //!
 //! What it refuses to do: decide. Whether and when there is another attempt, what is in a payload, who may send: all of that is
 //! said to it. It sees no code, number or secret: they come encrypted. And no query goes without a tenant, but those that
@@ -22,8 +23,9 @@ mod time;
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
-    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
+    Hook, Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received,
+    TenantItem, Then, Told, Version, Webhook,
 };
 pub use sqlite::{Options, Sqlite};
 pub use time::{Clock, Time};

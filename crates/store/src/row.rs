@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -195,6 +196,110 @@ pub struct Filter {
     pub before: Option<NotificationId>,
     /// Most of them.
     pub most: usize,
+}
+
+/// Where a tenant wants to be told what becomes of its notifications.
+#[derive(Clone)]
+pub struct PutWebhook {
+    /// Where to.
+    pub url: String,
+    /// Whether it is told when one is settled.
+    pub on_settled: bool,
+    /// Whether it is told when a receipt comes.
+    pub on_receipt: bool,
+    /// What signs, encrypted.
+    pub sealed: Vec<u8>,
+}
+
+/// A webhook, as far as telling it something needs it.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Hook {
+    /// Where to.
+    pub url: String,
+    /// When it was put.
+    pub changed_at: Time,
+    /// Since when nothing arrived; none where the last message did.
+    pub failing_since: Option<Time>,
+    /// What signs, encrypted.
+    pub sealed: Vec<u8>,
+    /// What signed before it was put, encrypted.
+    pub sealed_before: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook")
+            .field("changed_at", &self.changed_at)
+            .field("failing_since", &self.failing_since)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A webhook, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Webhook {
+    /// Where it is and what signs.
+    pub hook: Hook,
+    /// Whether it is told when one is settled.
+    pub on_settled: bool,
+    /// Whether it is told when a receipt comes.
+    pub on_receipt: bool,
+    /// Why the latest message did not arrive, where it did not.
+    pub failure: Option<String>,
+    /// Since when it is told nothing, because nothing arrived.
+    pub disabled_at: Option<Time>,
+    /// Messages that wait.
+    pub waiting: u64,
+}
+
+/// Which messages are asked for.
+#[derive(Clone, Debug)]
+pub struct ClaimMessages {
+    /// Most messages in all.
+    pub most: u32,
+    /// Most that a webhook is told at once; one that fails is told one thing at a time.
+    pub of_tenant: u32,
+    /// How many of each tenant's are under way.
+    pub busy: HashMap<String, u32>,
+}
+
+/// Something that a webhook is to be told now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Message {
+    /// Whose it is.
+    pub tenant: String,
+    /// Where it goes.
+    pub hook: Hook,
+    /// Its id, the same over all attempts.
+    pub id: [u8; 16],
+    /// What it is about.
+    pub notification: NotificationId,
+    /// Which receipt it is about, from 1; none: the notification was settled.
+    pub receipt: Option<u32>,
+    /// When that was.
+    pub made_at: Time,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+}
+
+/// What came of a [`Message`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Told {
+    /// It arrived.
+    Yes,
+    /// It did not, and is tried again.
+    Again {
+        /// This much later.
+        wait: Duration,
+        /// Why it did not.
+        why: String,
+    },
+    /// There was no attempt after all, and will be one this much later.
+    Later(Duration),
+    /// It did not, and is given up.
+    Never(String),
+    /// It did not, and the webhook is told nothing more until it is put again. What waits for it is forgotten.
+    Disable(String),
 }
 
 /// An API key, as it is kept: not the key itself.

@@ -1,8 +1,10 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
 mod tail;
+mod webhook;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -47,10 +49,21 @@ struct Answer {
 
 impl Server {
     pub(crate) fn new(gateway: SocketAddr) -> Self {
+        Self::with_hosts(gateway, &[])
+    }
+
+    /// That reaches these, too, as `http://NAME.example`.
+    fn with_hosts(gateway: SocketAddr, hosts: &[(&str, SocketAddr)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut plain_http = vec!["http://kannel.example:13013".to_owned()];
+        let mut resolve = format!("\"kannel.example\" = [\"{gateway}\"]\n");
+        for (name, address) in hosts {
+            plain_http.push(format!("http://{name}.example"));
+            writeln!(resolve, "\"{name}.example\" = [\"{address}\"]").unwrap();
+        }
         let config = format!(
-            "[abuse]\nnumber = []\nnumber_overall = []\n[egress]\nplain_http = [\"http://kannel.example:13013\"]\nreachable = [\"127.0.0.0/8\"]\n\
-             [egress.resolve]\n\"kannel.example\" = [\"{gateway}\"]\n"
+            "[abuse]\nnumber = []\nnumber_overall = []\n\
+             [egress]\nplain_http = {plain_http:?}\nreachable = [\"127.0.0.0/8\"]\n[egress.resolve]\n{resolve}"
         );
         std::fs::write(folder.path().join("phonebox.toml"), config).unwrap();
         Self {

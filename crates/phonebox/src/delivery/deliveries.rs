@@ -64,6 +64,7 @@ impl Phonebox {
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.clone().hand_out());
         tasks.spawn(engine.clone().keep_up());
+        tasks.spawn(engine.clone().tell_webhooks());
         Ok(Deliveries { engine, tasks })
     }
 }

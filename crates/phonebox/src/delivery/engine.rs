@@ -24,6 +24,7 @@ use crate::action::{Action, InvalidAction};
 use crate::host::{DeployError, Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
 use crate::tenant::{SendError, What};
+use crate::webhook::Hooks;
 
 /// Most that is taken from the store at once.
 const CLAIMED: usize = 64;
@@ -81,13 +82,13 @@ impl Default for DeliveryOptions {
 pub(crate) struct Engine {
     pub(crate) phonebox: Phonebox,
     pub(crate) store: Store,
-    keys: Keys,
+    pub(crate) keys: Keys,
     node: Node,
     options: DeliveryOptions,
     slots: Arc<Slots>,
     circuits: Circuits,
     counts: Counts,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// The action that each tenant's notifications go to.
     bound: Mutex<LruCache<String, String>>,
@@ -95,6 +96,7 @@ pub(crate) struct Engine {
     under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
     pub(super) tails: Tails,
+    pub(crate) hooks: Hooks,
     /// How far it is shut down.
     pub(crate) phase: watch::Sender<Phase>,
 }
@@ -224,6 +226,7 @@ impl Engine {
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
+            hooks: Hooks::new(),
             phase: watch::Sender::new(Phase::Running),
         })
     }
@@ -593,6 +596,7 @@ impl Engine {
     /// Tells who listens how a notification ended.
     pub(crate) fn tell(&self, tenant: &str, id: NotificationId, status: Status) {
         self.stands(tenant, id, status);
+        self.hooks.wake(tenant);
         for listener in lock(&self.settled).remove(&id).into_iter().flatten() {
             // Who listened may be gone.
             let _: Result<(), Status> = listener.send(status);
@@ -868,7 +872,7 @@ impl Drop for UnderWay {
     }
 }
 
-pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     // What it borrows is not to be held.
     drop(phase.wait_for(|phase| *phase >= wanted).await);
 }

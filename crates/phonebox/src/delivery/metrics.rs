@@ -18,7 +18,7 @@ const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0,
 ];
 
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     pub(super) accepted: Counter,
     pub(super) repeated: Counter,
@@ -26,6 +26,7 @@ pub(super) struct Metrics {
     attempts: Family<OutcomeLabel, Counter>,
     attempt_seconds: Histogram,
     settled: Family<StatusLabel, Counter>,
+    webhooks: Family<OutcomeLabel, Counter>,
     latency_seconds: Histogram,
     put_off: Family<Reason, Counter>,
     pub(super) late: Counter,
@@ -62,6 +63,7 @@ impl Metrics {
             attempts: Family::default(),
             attempt_seconds: seconds(),
             settled: Family::default(),
+            webhooks: Family::default(),
             latency_seconds: seconds(),
             put_off: Family::default(),
             late: Counter::default(),
@@ -124,6 +126,11 @@ impl Metrics {
             "Notifications by how they ended",
             metrics.settled.clone(),
         );
+        registry.register(
+            "webhook_attempts",
+            "Attempts at telling webhooks by what came of them",
+            metrics.webhooks.clone(),
+        );
         registry.register_with_unit(
             "attempt_duration",
             "From an attempt's begin to its end",
@@ -170,6 +177,10 @@ impl Metrics {
         };
         self.attempts.get_or_create(&OutcomeLabel { outcome }).inc();
         self.attempt_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn webhook(&self, outcome: &'static str) {
+        self.webhooks.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// It ended so, this long after it was accepted.

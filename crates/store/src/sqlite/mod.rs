@@ -2,6 +2,7 @@
 
 mod actions;
 mod queue;
+mod webhooks;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -18,8 +19,9 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, Deploy, Depth, Filter, Item, Lease,
-    Leased, Node, Notification, Receipt, Received, TenantItem, Then, Version,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
+    Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received, TenantItem,
+    Then, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -312,6 +314,44 @@ impl Driver for Sqlite {
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>> {
         let (tenant, action) = (tenant.to_owned(), action.to_owned());
         Box::pin(self.read(move |connection| actions::secrets(connection, &tenant, &action)))
+    }
+
+    fn put_webhook(&self, tenant: &str, webhook: PutWebhook) -> Answer<'_, ()> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write(move |connection, now| webhooks::put(connection, now, &tenant, &webhook)),
+        )
+    }
+
+    fn webhook(&self, tenant: &str) -> Answer<'_, Option<Webhook>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| webhooks::webhook(connection, &tenant)))
+    }
+
+    fn remove_webhook(&self, tenant: &str) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, _| webhooks::remove(connection, &tenant)))
+    }
+
+    fn claim_messages(&self, claim: ClaimMessages) -> Answer<'_, Vec<Message>> {
+        Box::pin(self.write(move |connection, now| webhooks::claim(connection, now, &claim)))
+    }
+
+    fn next_message(&self) -> Answer<'_, Option<Time>> {
+        Box::pin(self.read(webhooks::next))
+    }
+
+    fn end_message(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        attempt: u32,
+        told: Told,
+    ) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| {
+            webhooks::end(connection, now, &tenant, id, attempt, &told)
+        }))
     }
 
     fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()> {

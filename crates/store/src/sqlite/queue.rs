@@ -386,11 +386,14 @@ pub(super) fn erase(
     Ok((payloads as u64, old.len() as u64))
 }
 
-/// Some that were settled by then, and have expired by now. None of them was accepted later than that, and they are in the
+/// Some that were settled by then, have expired by now, and nobody is to be told of any more. None of them was accepted later than that, and they are in the
 /// order in which they were accepted.
 fn settled_before(connection: &Connection, then: Time, now: Time) -> rusqlite::Result<Vec<i64>> {
     let mut query = connection.prepare_cached(
-        "SELECT seq, accepted_at, coalesce(settled_at <= ?1 AND expires_at <= ?2, FALSE) FROM notification ORDER BY seq",
+        "SELECT seq, accepted_at, coalesce(settled_at <= ?1 AND expires_at <= ?2, FALSE) AND NOT EXISTS (
+            SELECT 1 FROM webhook_message AS message
+            WHERE message.tenant = notification.tenant AND message.notification = notification.id
+         ) FROM notification ORDER BY seq",
     )?;
     let mut rows = query.query(params![sql(then), sql(now)])?;
     let mut found = Vec::new();

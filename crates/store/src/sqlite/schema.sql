@@ -57,6 +57,53 @@ CREATE TABLE receipt (
     FOREIGN KEY (tenant, notification) REFERENCES notification (tenant, id) ON DELETE CASCADE
 ) STRICT;
 
+-- Where a tenant is told what becomes of its notifications.
+CREATE TABLE webhook (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    url TEXT NOT NULL,
+    on_settled INTEGER NOT NULL,
+    on_receipt INTEGER NOT NULL,
+    sealed BLOB NOT NULL,                           -- what signs, encrypted
+    sealed_before BLOB,                             -- and what did before the last change
+    changed_at INTEGER NOT NULL,
+    failing_since INTEGER,
+    failure TEXT,                                   -- why the latest one failed
+    disabled_at INTEGER,
+    next_at INTEGER                                 -- when there is something to be told; none where nothing waits
+) STRICT;
+CREATE INDEX webhook_due ON webhook (next_at) WHERE next_at IS NOT NULL;
+
+CREATE TABLE webhook_message (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    tenant TEXT NOT NULL REFERENCES webhook (tenant),
+    notification BLOB NOT NULL,
+    receipt INTEGER,                                -- which; none: it was settled
+    made_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,            -- that have begun
+    run_at INTEGER NOT NULL,
+    FOREIGN KEY (tenant, notification) REFERENCES notification (tenant, id)
+) STRICT;
+CREATE INDEX webhook_message_due ON webhook_message (tenant, run_at);
+CREATE INDEX webhook_message_of ON webhook_message (tenant, notification);
+
+-- Whatever settles a notification: who wants to be told will be, though the process ends now.
+CREATE TRIGGER notification_settled AFTER UPDATE OF settled_at ON notification
+WHEN OLD.settled_at IS NULL AND NEW.settled_at IS NOT NULL
+    AND EXISTS (SELECT 1 FROM webhook WHERE tenant = NEW.tenant AND on_settled AND disabled_at IS NULL)
+BEGIN
+    INSERT INTO webhook_message (id, tenant, notification, made_at, run_at)
+    VALUES (randomblob(16), NEW.tenant, NEW.id, NEW.settled_at, NEW.settled_at);
+    UPDATE webhook SET next_at = min(coalesce(next_at, NEW.settled_at), NEW.settled_at) WHERE tenant = NEW.tenant;
+END;
+
+CREATE TRIGGER receipt_kept AFTER INSERT ON receipt
+WHEN EXISTS (SELECT 1 FROM webhook WHERE tenant = NEW.tenant AND on_receipt AND disabled_at IS NULL)
+BEGIN
+    INSERT INTO webhook_message (id, tenant, notification, receipt, made_at, run_at)
+    VALUES (randomblob(16), NEW.tenant, NEW.notification, NEW.number, NEW.received_at, NEW.received_at);
+    UPDATE webhook SET next_at = min(coalesce(next_at, NEW.received_at), NEW.received_at) WHERE tenant = NEW.tenant;
+END;
+
 CREATE TABLE artifact (
     tenant TEXT NOT NULL,
     digest BLOB NOT NULL CHECK (length(digest) = 32),

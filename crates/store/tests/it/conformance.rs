@@ -1,13 +1,14 @@
 //! What every driver must do. `conformance!(name, maker)` makes a module of tests out of it for each of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    Accept, Accepted, ApiKey, Depth, Filter, Lease, Receipt, Received, Store, TenantItem, Then,
+    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, PutWebhook, Receipt,
+    Received, Store, TenantItem, Then, Told,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
@@ -50,6 +51,8 @@ conformance!(
         tenants_are_known_by_what_they_have,
         secrets_are_kept_by_name,
         api_keys_are_their_tenants,
+        whatever_settles_leaves_a_message,
+        messages_wait_and_are_given_up,
         a_mark_is_made_once,
         a_backup_has_everything,
         many_at_once,
@@ -580,6 +583,184 @@ pub(crate) async fn api_keys_are_their_tenants(fresh: Fresh) {
     assert!(store.remove_api_key("one").await.unwrap());
     assert!(!store.remove_api_key("one").await.unwrap());
     assert_eq!(store.api_key("one").await.unwrap(), None);
+}
+
+fn webhook(sealed: u8) -> PutWebhook {
+    PutWebhook {
+        url: "https://example.com/hook".to_owned(),
+        on_settled: true,
+        on_receipt: true,
+        sealed: vec![sealed],
+    }
+}
+
+async fn messages(fresh: &Fresh, of_tenant: u32) -> Vec<Message> {
+    let claim = ClaimMessages {
+        most: 100,
+        of_tenant,
+        busy: HashMap::new(),
+    };
+    fresh.store.claim_messages(claim).await.unwrap()
+}
+
+async fn end(fresh: &Fresh, message: &Message, told: Told) -> bool {
+    let Message {
+        tenant,
+        id,
+        attempt,
+        ..
+    } = message;
+    let end = fresh.store.end_message(tenant, *id, *attempt, told);
+    end.await.unwrap()
+}
+
+pub(crate) async fn whatever_settles_leaves_a_message(fresh: Fresh) {
+    let settle = async |tenant: &str, then| {
+        let leased = fresh.lease(tenant).await;
+        assert!(fresh.settle(&leased, then).await);
+        leased.id
+    };
+    settle("acme", Then::Settled(Status::Sent)).await;
+    assert_eq!(fresh.store.next_message().await.unwrap(), None);
+    fresh.store.put_webhook("acme", webhook(1)).await.unwrap();
+    settle("other", Then::Settled(Status::Sent)).await;
+    settle("acme", Then::RetryAfter(VALID * 2)).await;
+    assert_eq!(messages(&fresh, 10).await, []);
+
+    let now = fresh.clock.now();
+    let sent = settle("acme", Then::Settled(Status::Sent)).await;
+    let canceled = fresh.queue("acme").await;
+    assert!(fresh.store.cancel("acme", canceled).await.unwrap());
+    let receipt = Receipt {
+        status: "delivered".to_owned(),
+        provider_status: None,
+        error_code: None,
+        at: None,
+    };
+    for _ in 0..2 {
+        let receive = fresh.store.receive("acme", sent, receipt.clone(), 5);
+        assert_eq!(receive.await.unwrap(), Received::Kept);
+    }
+    let expired = fresh.queue("acme").await;
+    let lost = fresh.lease("acme").await.id;
+    assert_eq!(fresh.store.next_message().await.unwrap(), Some(now));
+    fresh.clock.advance(VALID * 2);
+    assert_eq!(fresh.claim(1).await, []);
+    fresh.store.reap(1).await.unwrap();
+    let found: HashSet<_> = messages(&fresh, 100)
+        .await
+        .into_iter()
+        .map(|message| {
+            assert_eq!(
+                (message.attempt, &*message.hook.sealed),
+                (1, &[1][..]),
+                "{message:?}"
+            );
+            (message.notification, message.receipt)
+        })
+        .collect();
+    let expected = [
+        (sent, None),
+        (canceled, None),
+        (sent, Some(1)),
+        (expired, None),
+        (lost, None),
+    ];
+    // What was to be tried again has expired by now, too.
+    assert_eq!(found.len(), expected.len() + 1, "{found:?}");
+    assert!(expected.iter().all(|one| found.contains(one)), "{found:?}");
+
+    // Nothing is erased that somebody is to be told of yet.
+    let erased = fresh.store.erase(VALID).await.unwrap();
+    assert_eq!(erased.1, 2, "{erased:?}");
+    assert!(fresh.store.remove_webhook("acme").await.unwrap());
+    assert!(!fresh.store.remove_webhook("acme").await.unwrap());
+    let erased = fresh.store.erase(VALID).await.unwrap();
+    assert_eq!(erased.1, 2, "{erased:?}");
+    fresh.clock.advance(VALID);
+    let erased = fresh.store.erase(VALID).await.unwrap();
+    assert_eq!(erased.1, 3, "{erased:?}");
+}
+
+pub(crate) async fn messages_wait_and_are_given_up(fresh: Fresh) {
+    let settle = async || {
+        let leased = fresh.lease("acme").await;
+        assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
+    };
+    let kept = async || fresh.store.webhook("acme").await.unwrap().unwrap();
+    fresh.store.put_webhook("acme", webhook(1)).await.unwrap();
+    fresh.store.put_webhook("acme", webhook(2)).await.unwrap();
+    let hook = kept().await.hook;
+    assert_eq!((hook.sealed, hook.sealed_before), (vec![2], Some(vec![1])));
+    for _ in 0..5 {
+        settle().await;
+    }
+    // So many at once, and others when one has ended.
+    let first = messages(&fresh, 2).await;
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_eq!(messages(&fresh, 2).await, []);
+    assert!(end(&fresh, &first[0], Told::Yes).await);
+    let claim = ClaimMessages {
+        most: 100,
+        of_tenant: 2,
+        busy: HashMap::from([("acme".to_owned(), 1)]),
+    };
+    let more = fresh.store.claim_messages(claim).await.unwrap();
+    assert_eq!(more.len(), 1, "{more:?}");
+
+    // One that fails is told one thing at a time, and it is seen.
+    let wait = Duration::from_secs(5);
+    let why = "status-500".to_owned();
+    let again = Told::Again {
+        wait,
+        why: why.clone(),
+    };
+    assert!(end(&fresh, &more[0], again).await);
+    let state = kept().await;
+    let now = fresh.clock.now();
+    assert_eq!(
+        (state.hook.failing_since, state.failure, state.waiting),
+        (Some(now), Some(why), 4)
+    );
+    let one = messages(&fresh, 2).await;
+    assert_eq!(one.len(), 1, "{one:?}");
+    // Something that arrives ends that, and what waits for its time waits.
+    assert!(end(&fresh, &one[0], Told::Yes).await);
+    assert_eq!(kept().await.hook.failing_since, None);
+    let last = messages(&fresh, 9).await;
+    assert_eq!(last.len(), 1, "{last:?}");
+    assert!(end(&fresh, &last[0], Told::Later(wait)).await);
+    assert_eq!(kept().await.hook.failing_since, None);
+    assert_eq!(fresh.store.next_message().await.unwrap(), Some(now + wait));
+    fresh.clock.advance(wait);
+    let mut attempts: Vec<_> = messages(&fresh, 9).await;
+    attempts.sort_by_key(|message| message.attempt);
+    let numbers: Vec<_> = attempts.iter().map(|message| message.attempt).collect();
+    // What was put off was no attempt.
+    assert_eq!(numbers, [1, 2], "{attempts:?}");
+    assert_eq!(attempts[1].id, more[0].id);
+
+    // Whoever asked for them may be gone.
+    fresh.clock.advance(Store::LEASE);
+    let again = messages(&fresh, 9).await;
+    assert_eq!(again.len(), 3, "{again:?}");
+    assert!(!end(&fresh, &first[1], Told::Yes).await);
+
+    let why = || "status-410".to_owned();
+    assert!(end(&fresh, &again[0], Told::Never(why())).await);
+    assert_eq!(kept().await.disabled_at, None);
+    assert!(end(&fresh, &again[1], Told::Disable(why())).await);
+    settle().await;
+    let state = kept().await;
+    assert_eq!(
+        (state.disabled_at, state.waiting),
+        (Some(fresh.clock.now()), 0)
+    );
+    assert_eq!(fresh.store.next_message().await.unwrap(), None);
+    fresh.store.put_webhook("acme", webhook(3)).await.unwrap();
+    settle().await;
+    assert_eq!(messages(&fresh, 9).await.len(), 1);
+    assert_eq!(kept().await.disabled_at, None);
 }
 
 pub(crate) async fn a_mark_is_made_once(fresh: Fresh) {
