@@ -10,7 +10,8 @@ use std::time::Duration;
 use phonebox::egress::{Egress, IpNet, Ipv6Net, Limits, Nat64, Origin, Policy, Rule};
 use phonebox::jail::Bounds;
 use phonebox::{
-    AbuseLimits, CompiledCache, Config as Runtime, DeliveryOptions, Jail, Phonebox, Rate,
+    AbuseLimits, CallingCode, CompiledCache, Config as Runtime, DeliveryOptions,
+    InvalidCallingCode, Jail, Phonebox, Rate,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -54,12 +55,44 @@ struct AbuseConfig {
     number: Option<Vec<RateConfig>>,
     /// Messages to one number, over all tenants.
     number_overall: Option<Vec<RateConfig>>,
+    /// Calls to one number, over all tenants.
+    voice: Option<Vec<RateConfig>>,
     /// Messages of one tenant.
     tenant: Option<Vec<RateConfig>>,
+    /// Messages of one tenant to a thousand numbers side by side.
+    block: Option<Vec<RateConfig>>,
+    /// Numbers one after another that one tenant sends to; with `most = 0`, any.
+    sequence: Option<RateConfig>,
+    /// The calling codes of the countries that are reached.
+    countries: Vec<Country>,
+    /// Whether only numbers of countries that there are are reached.
+    known_countries: Option<bool>,
     /// How numbers have to begin.
     allowed_prefixes: Option<Vec<String>>,
     /// How numbers may not begin.
     denied_prefixes: Option<Vec<String>>,
+    /// What is different for one tenant.
+    tenants: BTreeMap<String, TenantAbuseConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantAbuseConfig {
+    /// In place of those of all tenants.
+    countries: Vec<Country>,
+}
+
+/// As in `"+41"`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Country(CallingCode);
+
+impl TryFrom<String> for Country {
+    type Error = InvalidCallingCode;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -281,7 +314,9 @@ impl AbuseConfig {
         for (configured, limit) in [
             (&self.number, &mut limits.number),
             (&self.number_overall, &mut limits.number_overall),
+            (&self.voice, &mut limits.voice),
             (&self.tenant, &mut limits.tenant),
+            (&self.block, &mut limits.block),
         ] {
             if let Some(configured) = configured {
                 *limit = rates(configured);
@@ -295,6 +330,16 @@ impl AbuseConfig {
                 limit.clone_from(configured);
             }
         }
+        if let Some(sequence) = &self.sequence {
+            limits.sequence = (sequence.most > 0).then(|| rate(sequence));
+        }
+        let countries = |list: &[Country]| list.iter().map(|country| country.0).collect();
+        limits.countries = countries(&self.countries);
+        let tenants = self.tenants.iter();
+        limits.countries_of = tenants
+            .map(|(tenant, config)| (tenant.clone(), countries(&config.countries)))
+            .collect();
+        limits.known_countries = self.known_countries.unwrap_or(limits.known_countries);
         limits
     }
 }

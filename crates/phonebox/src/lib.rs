@@ -41,9 +41,9 @@ mod webhook;
 pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
-    AbuseLimits, Attempt, CODE_VALIDITY, CannotLoad, CannotStart, CircuitOptions, Deliveries,
-    Delivery, DeliveryOptions, Handle, Happened, LeftAlone, Rate, Refused, Tail, TooManyTails,
-    schedule,
+    AbuseLimits, Attempt, CODE_VALIDITY, CallingCode, CannotLoad, CannotStart, CircuitOptions,
+    Deliveries, Delivery, DeliveryOptions, Handle, Happened, InvalidCallingCode, LeftAlone, Rate,
+    Refused, Tail, TooManyTails, schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, Keys, KeysError};

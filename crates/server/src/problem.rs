@@ -124,12 +124,11 @@ impl From<WebhookError> for Problem {
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        let (status, code) = match refused {
-            Refused::Number { .. } => (StatusCode::TOO_MANY_REQUESTS, "number_limit"),
-            Refused::Tenant { .. } => (StatusCode::TOO_MANY_REQUESTS, "tenant_limit"),
-            _ => (StatusCode::FORBIDDEN, "number_not_allowed"),
+        let status = match refused.after() {
+            Some(_) => StatusCode::TOO_MANY_REQUESTS,
+            None => StatusCode::FORBIDDEN,
         };
-        let problem = Self::new(status, code, refused.to_string());
+        let problem = Self::new(status, refused.code(), refused.to_string());
         Self {
             retry_after: refused.after().map(|after| after.as_secs().max(1)),
             ..problem.hint(refused.hint()).fault(Fault::Policy)

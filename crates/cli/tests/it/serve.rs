@@ -62,7 +62,7 @@ impl Server {
             writeln!(resolve, "\"{name}.example\" = [\"{address}\"]").unwrap();
         }
         let config = format!(
-            "[abuse]\nnumber = []\nnumber_overall = []\n\
+            "[abuse]\nnumber = []\nnumber_overall = []\nblock = []\n\
              [egress]\nplain_http = {plain_http:?}\nreachable = [\"127.0.0.0/8\"]\n[egress.resolve]\n{resolve}"
         );
         std::fs::write(folder.path().join("phonebox.toml"), config).unwrap();

@@ -264,21 +264,17 @@ impl Engine {
                 }
             },
         };
-        let number = event.notification.recipient.as_e164();
-        let hash = || self.keys.fingerprint(&["number"], number.as_bytes());
-        let counted = match self
-            .counts
-            .count(tenant, number, hash, self.store.now().await?)
-        {
+        let hash = |number: &str| self.keys.fingerprint(&["number"], number.as_bytes());
+        let now = self.store.now().await?;
+        let counted = match self.counts.count(tenant, &event, hash, now) {
             Ok(counted) => counted,
             Err(refused) => {
                 let before = self.before(tenant, idempotency_key, request).await?;
                 if before.is_none() {
-                    self.metrics.refused(match refused {
-                        Refused::Number { .. } => "number",
-                        Refused::Tenant { .. } => "tenant",
-                        Refused::Prefix => "prefix",
-                    });
+                    self.metrics.refused(refused.code());
+                    if refused == Refused::Sequence {
+                        tracing::warn!(tenant, "messages go to one number after another");
+                    }
                 }
                 return before.map(|id| (id, true)).ok_or(refused.into());
             }

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod circuit;
+mod country;
 mod deliveries;
 mod engine;
 mod metrics;
@@ -18,6 +19,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::abuse::{AbuseLimits, Rate, Refused};
 pub use self::circuit::{CircuitOptions, LeftAlone};
+pub use self::country::{CallingCode, InvalidCallingCode};
 pub use self::deliveries::{CannotStart, Deliveries, Handle};
 pub use self::engine::{CannotLoad, DeliveryOptions};
 pub(crate) use self::engine::{Engine, Phase, reached};
