@@ -89,6 +89,9 @@ pub(crate) enum Command {
     /// Keys to a server's API.
     #[command(subcommand)]
     Keys(Keys),
+    /// The root keys that a server's store is encrypted with: not to be confused with `keys`, which are shown to its API.
+    #[command(subcommand)]
+    RootKey(RootKey),
     /// Tenants of a server, with how much waits for each. For the operator's key.
     Tenants(Tenants),
     /// Copy all that a server on this machine has kept into one file, while it runs. The root keys are not in it.
@@ -415,4 +418,47 @@ pub(crate) struct Backup {
     /// The folder of the server's data.
     #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
     pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RootKey {
+    /// List their ids, which encrypts, and how much cannot be read without each.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Put a new one before the others in the file of keys. It encrypts from the next `rotate` or start.
+    Add {
+        #[command(flatten)]
+        file: KeyFile,
+        /// The folder of the server's data.
+        #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
+        data: PathBuf,
+    },
+    /// Have the server read its keys again and encrypt everything with the first of them, while it delivers. Waits for that;
+    /// it goes on without anybody waiting, and after a crash. To do it again changes nothing.
+    Rotate {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take one that nothing needs any more out of the file of keys, and have the server forget it.
+    Remove {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        file: KeyFile,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// Which file of keys.
+#[derive(Args, Debug)]
+pub(crate) struct KeyFile {
+    /// The operator's settings, which the server was started with. Without it: the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The file itself, instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub(crate) file: Option<PathBuf>,
 }

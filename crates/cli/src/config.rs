@@ -33,8 +33,19 @@ pub(crate) struct Config {
     compile: CompileConfig,
     delivery: DeliveryConfig,
     egress: EgressConfig,
+    keys: KeysConfig,
     runtime: RuntimeConfig,
     store: StoreConfig,
+}
+
+/// Where the root keys are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KeysConfig {
+    /// The file: one a line, the one that encrypts first.
+    pub(crate) file: Option<PathBuf>,
+    /// A program and its arguments, which prints them so.
+    pub(crate) command: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -126,8 +137,6 @@ struct DeliveryConfig {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct StoreConfig {
-    /// The file of keys that the store is encrypted with: one a line, the one that encrypts first.
-    keys: Option<PathBuf>,
     /// MiB that the store may grow to.
     largest_mib: Option<u64>,
 }
@@ -248,9 +257,9 @@ impl Config {
         options
     }
 
-    /// The file of keys.
-    pub(crate) fn keys(&self) -> Option<&Path> {
-        self.store.keys.as_deref()
+    /// Where the root keys are.
+    pub(crate) fn keys(&self) -> &KeysConfig {
+        &self.keys
     }
 
     /// The most that the store may grow to, in bytes.
@@ -480,6 +489,7 @@ mod tests {
             compile,
             delivery: _,
             egress,
+            keys,
             runtime,
             store,
         } = config;
@@ -495,7 +505,7 @@ mod tests {
             resolve,
             trust,
         } = egress;
-        let StoreConfig { keys, largest_mib } = store;
+        let StoreConfig { largest_mib } = store;
         vec![
             format!("{:?}", config.delivery()),
             format!("{:?} {:?}", runtime.read(), runtime.compiled),

@@ -41,12 +41,12 @@ mod webhook;
 pub use action::{Action, InvalidAction};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
-    AbuseLimits, Attempt, CODE_VALIDITY, CallingCode, CannotLoad, CannotStart, CircuitOptions,
-    Deliveries, Delivery, DeliveryOptions, Handle, Happened, InvalidCallingCode, LeftAlone, Rate,
-    Refused, Tail, TooManyTails, schedule,
+    AbuseLimits, Attempt, CODE_VALIDITY, CallingCode, CannotLoad, CannotRotate, CannotStart,
+    CircuitOptions, Deliveries, Delivery, DeliveryOptions, Handle, Happened, InvalidCallingCode,
+    LeftAlone, Rate, Refused, RootKey, Tail, TooManyTails, schedule,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
-pub use keys::{CannotDecrypt, Keys, KeysError};
+pub use keys::{CannotDecrypt, InvalidRootKeyId, Keys, KeysError, RootKeyId};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
 pub use tenant::{RECEIPTS, Send, SendError, Sent, Tenant};
 

@@ -2,7 +2,7 @@
 //!
 //! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
 //! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
-//! tail of what happens to them, the webhook that is told of it, actions, tenants, keys.
+//! tail of what happens to them, the webhook that is told of it, actions, tenants, keys, root keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.
@@ -14,6 +14,7 @@ mod caller;
 mod keys;
 mod notifications;
 mod problem;
+mod root_keys;
 mod serve;
 mod tail;
 mod tenants;
@@ -70,6 +71,8 @@ pub fn router(handle: Handle) -> Router {
             "/v1/actions/{name}/secrets/{secret}",
             put(actions::set_secret).delete(actions::remove_secret),
         )
+        .route("/v1/root-keys", get(root_keys::list))
+        .route("/v1/root-keys/rotate", post(root_keys::rotate))
         .route("/v1/tenants", get(tenants::list))
         .route(
             "/v1/webhook",

@@ -41,7 +41,7 @@ impl Problem {
         self
     }
 
-    fn fault(mut self, fault: Fault) -> Self {
+    pub(crate) fn fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
         self
     }

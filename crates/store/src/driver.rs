@@ -10,8 +10,8 @@ use phonebox_contract::NotificationId;
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received, TenantItem,
-    Then, Told, Version, Webhook,
+    Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
+    TenantItem, Then, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -170,6 +170,20 @@ pub trait Driver: Send + Sync {
 
     /// Keeps this, if nothing was kept so far, and gives what is kept: a text that only who has the right key can read.
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>>;
+
+    /// Secrets and events that need another root key than this, in some order, from behind a place.
+    fn sealed_otherwise(
+        &self,
+        key: [u8; 4],
+        after: Option<Place>,
+        most: usize,
+    ) -> Answer<'_, Vec<Sealed>>;
+
+    /// Puts a text in place of each of these that is still there. Gives how many were.
+    fn reseal(&self, texts: Vec<(Sealed, Vec<u8>)>) -> Answer<'_, u64>;
+
+    /// How many texts need each root key. What was being written when this was asked is counted.
+    fn sealed_with(&self) -> Answer<'_, Vec<([u8; 4], u64)>>;
 
     /// Copies the whole of it into a new file, while it is in use.
     fn back_up(&self, to: &Path) -> Answer<'_, ()>;

@@ -24,8 +24,8 @@ pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Hook, Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received,
-    TenantItem, Then, Told, Version, Webhook,
+    Hook, Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received,
+    Sealed, TenantItem, Then, Told, Version, Webhook,
 };
 pub use sqlite::{Options, Sqlite};
 pub use time::{Clock, Time};

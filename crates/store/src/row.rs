@@ -330,6 +330,48 @@ pub struct Deploy {
     pub secrets: Option<Vec<(String, Vec<u8>)>>,
 }
 
+/// Where an encrypted text is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// The event of a notification.
+    Event {
+        /// Whose.
+        tenant: String,
+        /// The notification.
+        id: NotificationId,
+    },
+    /// The [mark](crate::Driver::mark).
+    Mark,
+    /// A secret.
+    Secret {
+        /// Whose.
+        tenant: String,
+        /// The action that it is for.
+        action: String,
+        /// Its name.
+        name: String,
+    },
+    /// What signs the messages of a tenant's webhook.
+    Webhook {
+        /// Whose.
+        tenant: String,
+    },
+    /// What signed them before the last change.
+    WebhookBefore {
+        /// Whose.
+        tenant: String,
+    },
+}
+
+/// An encrypted text, and where it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sealed {
+    /// Where.
+    pub place: Place,
+    /// The text. Its bytes 1 to 4, from 0, name the root key that it needs.
+    pub text: Vec<u8>,
+}
+
 /// An action, as a list shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ActionItem {

@@ -12,6 +12,7 @@ mod logs;
 mod manual;
 mod new;
 mod notifications;
+mod root_key;
 mod run;
 mod secrets;
 mod send;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<Code, Failu
         Command::Man { out } => manual::pages(&out),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Notifications(arguments) => notifications::run(arguments, output).await,
+        Command::RootKey(arguments) => root_key::run(arguments, output).await,
         Command::Run(arguments) => run::run(arguments, output).await,
         Command::Secrets(arguments) => secrets::run(arguments, output).await,
         Command::Send(arguments) => send::run(&arguments, output).await,

@@ -11,11 +11,14 @@ use tokio::net::TcpListener;
 
 use crate::api::{ADDRESS, OPERATOR_KEY};
 use crate::args;
-use crate::config::{Config, DEFAULT};
+use crate::config::{Config, DEFAULT, KeysConfig};
 use crate::dirs;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::stage;
 
+/// The file of root keys in the folder of data, where the operator names no other place.
+pub(super) const KEYS: &str = "phonebox.keys";
 /// The file of the store, in the folder of data.
 pub(super) const DATABASE: &str = "phonebox.db";
 
@@ -40,7 +43,7 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
         .map_err(|error| Failure::chain(&error))?;
 
     let phonebox = config.start(&[address], output)?;
-    let keys = keys(config.keys(), data, output)?;
+    let keys = keys(config.keys(), data, output).await?;
     let options = Options {
         clock: Clock::real(),
         largest: config.largest_store(),
@@ -110,15 +113,25 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// The keys that the store is encrypted with: where the operator says, or made beside the store, which is said.
-fn keys(configured: Option<&Path>, data: &Path, output: Output) -> Result<Keys, Failure> {
-    if let Some(path) = configured {
+async fn keys(configured: &KeysConfig, data: &Path, output: Output) -> Result<Keys, Failure> {
+    if let Some(command) = configured.command.clone() {
+        if configured.file.is_some() {
+            return Err(
+                Failure::new("phonebox.toml has both a file and a command for the keys")
+                    .hint("leave one of them out")
+                    .code(Code::Usage),
+            );
+        }
+        return stage::blocking(move || Ok(Keys::from_command(&command)?)).await;
+    }
+    if let Some(path) = &configured.file {
         return Ok(Keys::from_file(path)?);
     }
-    let path = data.join("phonebox.keys");
+    let path = data.join(KEYS);
     output.step(
         "warning",
         format!(
-            "the keys lie beside what they encrypt, in {}: who copies the folder can read it; see [store] keys",
+            "the keys lie beside what they encrypt, in {}: who copies the folder can read it; see [keys]",
             path.display()
         ),
     );

@@ -22,5 +22,6 @@ mod operate;
 mod program;
 mod readme;
 mod refusals;
+mod root_keys;
 mod run;
 mod serve;

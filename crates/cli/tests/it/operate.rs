@@ -15,7 +15,7 @@ use crate::serve::{MANIFEST, Server};
 
 impl Server {
     /// Types a command in the server's folder.
-    async fn types(&self, arguments: &[&str], stdin: &str) -> Ran {
+    pub(crate) async fn types(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phonebox"));
         command
             .args(arguments)
@@ -43,14 +43,14 @@ impl Server {
     }
 
     /// Types a command that has to work, and reads the JSON that it prints.
-    async fn json(&self, arguments: &[&str], stdin: &str) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str], stdin: &str) -> Value {
         let ran = self.types(&[arguments, &["--json"]].concat(), stdin).await;
         assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
         let value = serde_json::from_str(&ran.stdout);
         value.unwrap_or_else(|error| panic!("{arguments:?}: {error}: {ran:?}"))
     }
 
-    async fn fails(&self, arguments: &[&str], code: i32, says: &[&str]) {
+    pub(crate) async fn fails(&self, arguments: &[&str], code: i32, says: &[&str]) {
         let ran = self.types(arguments, "").await;
         assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
         assert_eq!(ran.stdout, "", "{arguments:?}: {ran:?}");

@@ -182,7 +182,11 @@ fn operators_get_what_it_says() {
         .output()
         .unwrap();
     desk.write("token.txt", "hunter22\n");
-    let commands = block("console", "phonebox secrets set");
+    let commands = [
+        block("console", "phonebox secrets set"),
+        block("console", "phonebox root-key add"),
+    ]
+    .concat();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_phonebox"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(

@@ -42,9 +42,9 @@ pub(crate) struct Server {
 
 /// What was answered.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Server {
@@ -132,7 +132,7 @@ impl Server {
         self.child.take().unwrap().wait().unwrap()
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = body.to_string();
         self.try_ask(method, path, &[], body.into()).await.unwrap()
     }
@@ -163,7 +163,7 @@ impl Server {
     }
 
     /// What a GET answers that is not JSON.
-    async fn text(&self, path: &str) -> String {
+    pub(crate) async fn text(&self, path: &str) -> String {
         let request = http::Request::get(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {}", self.key))
             .body(Full::default());
@@ -201,7 +201,7 @@ impl Drop for Server {
     }
 }
 
-fn event(text: &str) -> Value {
+pub(crate) fn event(text: &str) -> Value {
     json!({ "event": { "notification": {
         "recipient": NUMBER, "code": "492016", "as_text": text, "delivery_method": "text",
     } } })

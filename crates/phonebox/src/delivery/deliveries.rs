@@ -6,13 +6,11 @@ use phonebox_store::{Store, StoreError, TenantItem};
 use tokio::task::JoinSet;
 
 use super::engine::{DeliveryOptions, Engine, Phase};
+use super::root_keys::{CannotRotate, RootKey};
 use crate::api_key::ApiKeys;
 use crate::host::Phonebox;
 use crate::keys::Keys;
 use crate::tenant::Tenant;
-
-/// What the mark of a store says, encrypted.
-const MARK: &[u8] = b"phonebox";
 
 /// Delivers what tenants send, until it is [shut down](Deliveries::shutdown) or dropped. Dropped, it leaves what is under way to
 /// whoever opens the store next.
@@ -56,8 +54,8 @@ impl Phonebox {
         keys: Keys,
         options: DeliveryOptions,
     ) -> Result<Deliveries, CannotStart> {
-        let mark = store.mark(keys.seal(&["mark"], MARK)).await?;
-        if keys.open(&["mark"], &mark).is_err() {
+        let mark = store.mark(keys.new_mark()).await?;
+        if keys.read_mark(&mark).is_err() {
             return Err(CannotStart::WrongKeys);
         }
         let engine = Engine::new(self.clone(), store, keys, options);
@@ -65,6 +63,7 @@ impl Phonebox {
         tasks.spawn(engine.clone().hand_out());
         tasks.spawn(engine.clone().keep_up());
         tasks.spawn(engine.clone().tell_webhooks());
+        tasks.spawn(engine.clone().encrypt_anew());
         Ok(Deliveries { engine, tasks })
     }
 }
@@ -91,6 +90,18 @@ impl Handle {
     /// The keys that callers of an API show.
     pub fn api_keys(&self) -> ApiKeys {
         ApiKeys::new(self.0.store.clone())
+    }
+
+    /// The root keys that this process has, the one that encrypts first, and those that something in the store needs.
+    pub async fn root_keys(&self) -> Result<Vec<RootKey>, StoreError> {
+        self.0.root_keys().await
+    }
+
+    /// Reads the root keys again from where they came from, and has everything encrypted anew with the first of them, which goes
+    /// on beside the deliveries and, if the process ends, at the next start. Until [`Handle::root_keys`] says that nothing needs an earlier key, that
+    /// key is needed.
+    pub async fn rotate_root_keys(&self) -> Result<(), CannotRotate> {
+        self.0.rotate_root_keys().await
     }
 
     /// Whether notifications are accepted, and the store answers.

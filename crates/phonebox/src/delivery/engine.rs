@@ -17,6 +17,7 @@ use super::CODE_VALIDITY;
 use super::abuse::{AbuseLimits, Counts, Refused};
 use super::circuit::{CircuitOptions, Circuits, LeftAlone};
 use super::metrics::Metrics;
+use super::root_keys::Rotating;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
@@ -39,7 +40,7 @@ const REAP: Duration = Duration::from_secs(5);
 /// How often what nobody needs is erased.
 const ERASE: Duration = Duration::from_secs(30);
 /// How long is waited before the store is tried again, at first and at the most.
-const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+pub(super) const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
 /// How notifications are delivered.
 #[derive(Clone, Debug)]
@@ -83,6 +84,7 @@ pub(crate) struct Engine {
     pub(crate) phonebox: Phonebox,
     pub(crate) store: Store,
     pub(crate) keys: Keys,
+    pub(super) rotating: Rotating,
     node: Node,
     options: DeliveryOptions,
     slots: Arc<Slots>,
@@ -215,6 +217,7 @@ impl Engine {
             phonebox,
             store,
             keys,
+            rotating: Rotating::default(),
             node: Node(NotificationId::new().to_bytes()),
             slots: Slots::new(options.at_once, options.at_once_of_tenant),
             circuits: Circuits::new(options.circuit),

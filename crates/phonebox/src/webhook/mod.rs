@@ -114,6 +114,6 @@ fn policy(url: &str) -> Result<Policy, InvalidRule> {
     Policy::new(vec![rule])
 }
 
-fn purpose(tenant: &str) -> [&str; 2] {
+pub(crate) fn purpose(tenant: &str) -> [&str; 2] {
     ["webhook", tenant]
 }

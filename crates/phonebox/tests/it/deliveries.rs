@@ -8,8 +8,8 @@ use std::time::Duration;
 use phonebox::egress::{Egress, Origin};
 use phonebox::store::{Clock, Filter, Notification, Options, Sqlite, Time};
 use phonebox::{
-    AbuseLimits, Action, CannotStart, Deliveries, DeliveryOptions, Event, Happened, Keys, Phonebox,
-    Secrets, SendError, Sent, Status, Store, Tenant,
+    AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryOptions, Event, Happened,
+    Keys, Phonebox, Secrets, SendError, Sent, Status, Store, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, PROBE};
 use tempfile::TempDir;
@@ -442,6 +442,43 @@ async fn other_keys_open_nothing() {
     );
     let error = started.await.map(drop).unwrap_err();
     assert!(matches!(error, CannotStart::WrongKeys), "{error}");
+}
+
+/// What cannot be encrypted anew, because it was changed, keeps its key; what needs a key that is lost stands in nobody's way.
+#[tokio::test]
+async fn a_root_key_that_is_needed_is_not_given_up() {
+    let platform = Platform::new(Mode::Accept).await;
+    let path = platform.dir.path().join("phonebox.keys");
+    let old = Keys::from_file_or_new(&path).unwrap().ids()[0];
+    let store = platform.store().await;
+    let named = u32::from_str_radix(&old.to_string(), 16).unwrap();
+    for (name, key) in [("CHANGED", named.to_be_bytes()), ("LOST", *b"lost")] {
+        let sealed = [&[1], &key[..], &[0; 100]].concat();
+        store.put_secret("acme", "sms", name, sealed).await.unwrap();
+    }
+    let phonebox = Phonebox::builder().build().unwrap();
+    let keys = Keys::from_file(&path).unwrap();
+    let started = phonebox.start(store, keys, DeliveryOptions::default());
+    let deliveries = started.await.unwrap();
+    let handle = deliveries.handle();
+
+    let new = Keys::add_to_file(&path).unwrap();
+    handle.rotate_root_keys().await.unwrap();
+    let needed = async || {
+        let keys = handle.root_keys().await.unwrap();
+        let needed = keys.iter().map(|key| (key.id, key.needed_by));
+        needed.collect::<Vec<_>>()
+    };
+    let lost = format!("{:08x}", u32::from_be_bytes(*b"lost"));
+    let lost = lost.parse().unwrap();
+    assert_eq!(needed().await, [(new, 0), (old, 2), (lost, 1)]);
+    Keys::remove_from_file(&path, old).unwrap();
+    let error = handle.rotate_root_keys().await.unwrap_err();
+    assert!(
+        matches!(error, CannotRotate::Needed { id, needed_by: 2 } if id == old),
+        "{error}"
+    );
+    deliveries.shutdown().await;
 }
 
 /// Files, the log beside them and all: no code, number, text or secret, in any of these spellings.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod queue;
+mod sealed;
 mod webhooks;
 mod writer;
 
@@ -20,8 +21,8 @@ use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Item, Lease, Leased, Message, Node, Notification, PutWebhook, Receipt, Received, TenantItem,
-    Then, Told, Version, Webhook,
+    Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
+    TenantItem, Then, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -375,6 +376,27 @@ impl Driver for Sqlite {
 
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>> {
         Box::pin(self.write(move |connection, _| actions::mark(connection, &sealed)))
+    }
+
+    fn sealed_otherwise(
+        &self,
+        key: [u8; 4],
+        after: Option<Place>,
+        most: usize,
+    ) -> Answer<'_, Vec<Sealed>> {
+        Box::pin(self.read(move |connection| sealed::otherwise(connection, key, after, most)))
+    }
+
+    fn reseal(&self, texts: Vec<(Sealed, Vec<u8>)>) -> Answer<'_, u64> {
+        Box::pin(self.write(move |connection, _| sealed::replace(connection, &texts)))
+    }
+
+    fn sealed_with(&self) -> Answer<'_, Vec<([u8; 4], u64)>> {
+        Box::pin(async move {
+            // What was given to the writer before is on disk after this.
+            self.write(|_, _| Ok(())).await?;
+            self.read(sealed::with).await
+        })
     }
 
     fn back_up(&self, to: &Path) -> Answer<'_, ()> {

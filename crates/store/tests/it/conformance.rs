@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, PutWebhook, Receipt,
-    Received, Store, TenantItem, Then, Told,
+    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, Place, PutWebhook,
+    Receipt, Received, Sealed, Store, TenantItem, Then, Told,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
@@ -54,6 +54,7 @@ conformance!(
         whatever_settles_leaves_a_message,
         messages_wait_and_are_given_up,
         a_mark_is_made_once,
+        texts_are_found_by_the_key_that_they_need,
         a_backup_has_everything,
         many_at_once,
     ]
@@ -894,4 +895,71 @@ pub(crate) async fn tenants_are_known_by_what_they_have(fresh: Fresh) {
     assert_eq!(store.tenants(None, 9).await.unwrap(), all);
     assert_eq!(store.tenants(None, 1).await.unwrap(), all[..1]);
     assert_eq!(store.tenants(Some("acme"), 9).await.unwrap(), all[1..]);
+}
+
+pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
+    let store = &fresh.store;
+    let [old, new] = [*b"old!", *b"new!"];
+    let text = |key: &[u8], what: &[u8]| [b"\x01", key, what].concat();
+    store.mark(text(&old, b"mark")).await.unwrap();
+    for (tenant, action, key) in [("b", "sms", &old), ("a", "sms", &old), ("a", "voice", &new)] {
+        let put = store.put_secret(tenant, action, "TOKEN", text(key, action.as_bytes()));
+        put.await.unwrap();
+    }
+    for (tenant, key) in [("b", &new), ("b", &old), ("a", &old)] {
+        let accept = Accept {
+            payload: text(key, tenant.as_bytes()),
+            ..accept(None)
+        };
+        store.accept(tenant, accept).await.unwrap();
+    }
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 5)]);
+
+    // Each once, however many are asked for.
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let found = store.sealed_otherwise(new, after.take(), 3).await.unwrap();
+        after = found.last().map(|last| last.place.clone());
+        if after.is_none() {
+            break;
+        }
+        all.extend(found);
+    }
+    let tenants = all.iter().map(|found| match &found.place {
+        Place::Event { tenant, .. } => ("event", &**tenant),
+        Place::Mark => ("mark", ""),
+        Place::Secret { tenant, .. } => ("secret", &**tenant),
+    });
+    assert_eq!(
+        tenants.collect::<Vec<_>>(),
+        [
+            ("secret", "a"),
+            ("secret", "b"),
+            ("event", "a"),
+            ("event", "b")
+        ]
+    );
+    // What was changed meanwhile stays as it is.
+    store
+        .put_secret("b", "sms", "TOKEN", text(&new, b"set"))
+        .await
+        .unwrap();
+    let mark = Sealed {
+        place: Place::Mark,
+        text: text(&old, b"mark"),
+    };
+    let anew = |found: Sealed| (found, text(&new, b"anew"));
+    let replaced = store.reseal(all.into_iter().chain([mark]).map(anew).collect());
+    assert_eq!(replaced.await.unwrap(), 4);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 7)]);
+    let kept = store.secrets("b", "sms").await.unwrap();
+    assert_eq!(kept, [("TOKEN".to_owned(), text(&new, b"set"))]);
+    assert_eq!(store.mark(Vec::new()).await.unwrap(), text(&new, b"anew"));
+    let claimed = fresh.claim(9).await;
+    assert_eq!(claimed.len(), 3);
+    let anew = claimed
+        .iter()
+        .filter(|leased| leased.payload.ends_with(b"anew"));
+    assert_eq!(anew.count(), 2);
 }
