@@ -551,10 +551,17 @@ mod tests {
             // What a table knows it says to whoever asks for something else.
             let mut asking = whole.clone();
             at(&mut asking, &path).insert("unheard-of".to_owned(), true.into());
-            let error = read(asking).map(drop).unwrap_err();
+            let error = read(asking.clone()).map(drop).unwrap_err();
             let Some((_, fields)) = error.split_once("unknown field `unheard-of`, expected ")
             else {
-                continue; // its keys are the operator's own
+                // Its keys are the operator's own.
+                let children = at(&mut asking, &path)
+                    .iter()
+                    .filter(|(_, value)| value.is_table());
+                paths.extend(
+                    children.map(|(key, _)| [&path[..], std::slice::from_ref(key)].concat()),
+                );
+                continue;
             };
             let mut there = whole.clone();
             let there = at(&mut there, &path);

@@ -211,7 +211,7 @@ fn operators_get_what_it_says() {
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let [deployed, sent, list, key] = &answers[..] else {
+    let [deployed, sent, list, _webhook, key] = &answers[..] else {
         panic!("{script}\n{ran:?}")
     };
     assert_eq!(

@@ -13,21 +13,22 @@ pub(super) fn otherwise(
     most: usize,
 ) -> rusqlite::Result<Vec<Sealed>> {
     let mut found = Vec::new();
-    let mut find = |sql: &str, after: &[&dyn ToSql], place: fn(&Row<'_>) -> rusqlite::Result<Place>| {
-        let room = i64::try_from(most.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let parameters = [&[&key as &dyn ToSql, &room], after].concat();
-        let mut statement = connection.prepare_cached(sql)?;
-        let texts = statement.query_map(&*parameters, |row| {
-            Ok(Sealed {
-                text: row.get(0)?,
-                place: place(row)?,
-            })
-        })?;
-        for text in texts {
-            found.push(text?);
-        }
-        rusqlite::Result::Ok(())
-    };
+    let mut find =
+        |sql: &str, after: &[&dyn ToSql], place: fn(&Row<'_>) -> rusqlite::Result<Place>| {
+            let room = i64::try_from(most.saturating_sub(found.len())).unwrap_or(i64::MAX);
+            let parameters = [&[&key as &dyn ToSql, &room], after].concat();
+            let mut statement = connection.prepare_cached(sql)?;
+            let texts = statement.query_map(&*parameters, |row| {
+                Ok(Sealed {
+                    text: row.get(0)?,
+                    place: place(row)?,
+                })
+            })?;
+            for text in texts {
+                found.push(text?);
+            }
+            Ok::<(), rusqlite::Error>(())
+        };
     let after = after.unwrap_or(Place::Mark);
     if let Some((tenant, action, name)) = match &after {
         Place::Mark => Some(("", "", "")),
@@ -61,7 +62,11 @@ pub(super) fn otherwise(
             "SELECT sealed, tenant FROM webhook
              WHERE substr(sealed, 2, 4) <> ?1 AND tenant > ?3 ORDER BY tenant LIMIT ?2",
             &[&tenant],
-            |row| Ok(Place::Webhook { tenant: row.get(1)? }),
+            |row| {
+                Ok(Place::Webhook {
+                    tenant: row.get(1)?,
+                })
+            },
         )?;
     }
     if let Some(tenant) = match &after {
@@ -73,7 +78,11 @@ pub(super) fn otherwise(
             "SELECT sealed_before, tenant FROM webhook
              WHERE substr(sealed_before, 2, 4) <> ?1 AND tenant > ?3 ORDER BY tenant LIMIT ?2",
             &[&tenant],
-            |row| Ok(Place::WebhookBefore { tenant: row.get(1)? }),
+            |row| {
+                Ok(Place::WebhookBefore {
+                    tenant: row.get(1)?,
+                })
+            },
         )?;
     }
     let (tenant, id) = match &after {
@@ -142,7 +151,7 @@ pub(super) fn with(connection: &Connection) -> rusqlite::Result<Vec<([u8; 4], u6
                 UNION ALL SELECT substr(sealed, 2, 4) FROM mark
                 UNION ALL SELECT substr(sealed, 2, 4) FROM webhook
                 UNION ALL SELECT substr(sealed_before, 2, 4) FROM webhook WHERE sealed_before IS NOT NULL
-             ) GROUP BY key ORDER BY key",
+             ) WHERE length(key) = 4 GROUP BY key ORDER BY key",
         )?
         .query_map([], |row| {
             let count: i64 = row.get(1)?;

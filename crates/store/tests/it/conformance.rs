@@ -913,7 +913,14 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         };
         store.accept(tenant, accept).await.unwrap();
     }
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 5)]);
+    for what in [b"1", b"2"] {
+        let put = PutWebhook {
+            sealed: text(&old, what),
+            ..webhook(0)
+        };
+        store.put_webhook("w", put).await.unwrap();
+    }
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 7)]);
 
     // Each once, however many are asked for.
     let mut all = Vec::new();
@@ -930,12 +937,16 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         Place::Event { tenant, .. } => ("event", &**tenant),
         Place::Mark => ("mark", ""),
         Place::Secret { tenant, .. } => ("secret", &**tenant),
+        Place::Webhook { tenant } => ("webhook", &**tenant),
+        Place::WebhookBefore { tenant } => ("before", &**tenant),
     });
     assert_eq!(
         tenants.collect::<Vec<_>>(),
         [
             ("secret", "a"),
             ("secret", "b"),
+            ("webhook", "w"),
+            ("before", "w"),
             ("event", "a"),
             ("event", "b")
         ]
@@ -951,8 +962,8 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     };
     let anew = |found: Sealed| (found, text(&new, b"anew"));
     let replaced = store.reseal(all.into_iter().chain([mark]).map(anew).collect());
-    assert_eq!(replaced.await.unwrap(), 4);
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 7)]);
+    assert_eq!(replaced.await.unwrap(), 6);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 9)]);
     let kept = store.secrets("b", "sms").await.unwrap();
     assert_eq!(kept, [("TOKEN".to_owned(), text(&new, b"set"))]);
     assert_eq!(store.mark(Vec::new()).await.unwrap(), text(&new, b"anew"));
