@@ -80,6 +80,11 @@ origin = "https://evil.ok.com"
 methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 "#;
 
+/// A secret whose value its action has: there is more to be had from it than from a sealed one.
+pub(crate) fn revealed(value: &str) -> Value {
+    json!({ "value": value, "mode": "revealed" })
+}
+
 impl Area {
     pub(crate) async fn start(filter: &[String], settings: Settings) -> Self {
         let authority = Authority::new();
@@ -174,8 +179,8 @@ impl Area {
             &embed_manifest(TWILIO_RUST.bytes, &manifest).unwrap(),
         );
         let secrets = json!({
-            "TWILIO_ACCOUNT_SID": VICTIM_ACCOUNT, "TWILIO_AUTH_TOKEN": VICTIM_TOKEN,
-            "TWILIO_FROM": "+15005550006",
+            "TWILIO_ACCOUNT_SID": revealed(VICTIM_ACCOUNT), "TWILIO_AUTH_TOKEN": VICTIM_TOKEN,
+            "TWILIO_FROM": revealed("+15005550006"),
         });
         let body = json!({ "tenant": "victim", "component": component, "secrets": secrets });
         let answer = host.ask("deploy", body).await;
@@ -396,7 +401,7 @@ impl Case<'_> {
     pub(crate) async fn deploy(&self, tenant: &str, component: &[u8], rules: &str) {
         let path = self.area.write(tenant, &with_manifest(component, rules));
         let answer = self
-            .upload_file(tenant, &path, json!({ "TOKEN": TOKEN }))
+            .upload_file(tenant, &path, json!({ "TOKEN": revealed(TOKEN) }))
             .await;
         assert!(
             answer["deployed"].is_object(),

@@ -42,6 +42,7 @@ mod limits;
 mod logs;
 mod neighbours;
 mod provider;
+mod secrets;
 mod uploads;
 
 use std::any::Any;
@@ -98,6 +99,7 @@ async fn main() -> ExitCode {
     std::panic::set_hook(Box::new(note_panic));
     let areas: Vec<Attack<'_>> = vec![
         Box::pin(neighbours::attack(&filter)),
+        Box::pin(secrets::attack(&filter)),
         Box::pin(calls::attack(&filter)),
         Box::pin(egress::attack(&filter)),
         Box::pin(answers::attack(&filter)),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use phonebox_test_guests::{POST, PROBE};
 use serde_json::json;
 
-use crate::area::{Area, RULES, Settings, ended, ending, event, log, with_manifest};
+use crate::area::{Area, RULES, Settings, ended, ending, event, log, revealed, with_manifest};
 use crate::core::{Core, SENT};
 
 pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
@@ -148,7 +148,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         let path = case.area.write("m05", &with_manifest(POST.bytes, rules));
         for number in 0..TENANTS {
             let tenant = case.tenant(&format!("-{number}-end"));
-            let secrets = json!({ "ORIGIN": "https://evil.ok.com", "TOKEN": format!("token-of-{number}-end") });
+            let secrets = json!({ "ORIGIN": revealed("https://evil.ok.com"), "TOKEN": revealed(&format!("token-of-{number}-end")) });
             let answer = case.upload_file(&tenant, &path, secrets).await;
             assert!(answer["deployed"].is_object(), "received {answer}");
         }
@@ -171,7 +171,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
             if round % 5 == 4 {
                 // Deployed anew while its runs are under way.
                 let tenant = case.tenant("-0-end");
-                let secrets = json!({ "ORIGIN": "https://evil.ok.com", "TOKEN": "token-of-0-end" });
+                let secrets = json!({ "ORIGIN": revealed("https://evil.ok.com"), "TOKEN": revealed("token-of-0-end") });
                 case.upload_file(&tenant, &path, secrets).await;
             }
         }

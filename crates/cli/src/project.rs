@@ -104,7 +104,7 @@ impl Project {
 pub(crate) fn example_secrets(manifest: &Manifest, more: &BTreeMap<String, String>) -> Secrets {
     let examples = manifest.secrets.iter();
     let examples = examples.filter_map(|(name, spec)| Some((name, spec.example.as_ref()?)));
-    examples.chain(more).collect()
+    manifest.grant(examples.chain(more))
 }
 
 /// Bytes as people say them.

@@ -91,6 +91,8 @@ pub enum Reason {
     Rule,
     /// The scheme is not `https`.
     Scheme,
+    /// A secret stands where none is put, or may not go to this origin, or the rule's auth cannot sign.
+    Secret,
     /// The name is local or special: a single label, `.internal`, `.local` and the like.
     SpecialName,
     /// The action asked for too many origins that it may not reach, and waits out the hour.
@@ -115,6 +117,7 @@ impl Reason {
             Self::Port => "port",
             Self::Rule => "rule",
             Self::Scheme => "scheme",
+            Self::Secret => "secret",
             Self::SpecialName => "special-name",
             Self::Suspended => "suspended",
         }
@@ -122,7 +125,10 @@ impl Reason {
 
     /// Whether it says that a target may not be reached, rather than what is wrong with the request or with its number.
     pub(crate) fn is_refusal(self) -> bool {
-        !matches!(self, Self::Budget | Self::Malformed | Self::Rule)
+        !matches!(
+            self,
+            Self::Budget | Self::Malformed | Self::Rule | Self::Secret
+        )
     }
 }
 

@@ -7,6 +7,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::decision::Reason;
+use crate::secret::SecretFlaw;
 use crate::target::{Path, UriFlaw};
 
 /// Why there is no response. One variant for each of the guest's `http.error`, of the same name.
@@ -60,7 +61,7 @@ pub enum Error {
     /// The request's body is larger than this many bytes; zero where the method takes no body.
     #[error("the request's body is larger than {0} bytes")]
     RequestBodySize(u64),
-    /// No rule allows it, or the operator has stopped it.
+    /// No rule allows it, the operator has stopped it, or a secret stands where none may.
     #[error("the request is not allowed")]
     RequestDenied(Box<Denial>),
     /// Too many or too large headers.
@@ -236,6 +237,8 @@ pub struct Denial {
     pub path: Option<Path>,
     /// The rule that came nearest, as written.
     pub rule: Option<Arc<str>>,
+    /// What is wrong with a secret, where that is why.
+    pub secret: Option<SecretFlaw>,
 }
 
 impl Denial {
@@ -246,7 +249,11 @@ impl Denial {
             origin,
             path,
             rule,
+            secret,
         } = self;
+        if let Some(flaw) = secret {
+            return flaw.hint();
+        }
         let origin = origin.as_deref().unwrap_or_default();
         let path = path.as_ref().map(ToString::to_string).unwrap_or_default();
         let rule = rule.as_deref().unwrap_or_default();
@@ -332,6 +339,9 @@ impl std::fmt::Display for Budget {
 /// Why a header is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum HeaderFlaw {
+    /// The rule's auth sets it.
+    #[error("is set by the rule's auth")]
+    Auth,
     /// The host sets it, or nobody does.
     #[error("is not the action's to set")]
     HostOwned,
@@ -346,6 +356,7 @@ pub enum HeaderFlaw {
 impl HeaderFlaw {
     fn mend(self) -> &'static str {
         match self {
+            Self::Auth => "leave it out; phonebox signs the request as action.toml says",
             Self::HostOwned => "leave it out; phonebox sets what the connection needs",
             Self::Name => "use letters, digits and hyphens, at most 128",
             Self::Value => {

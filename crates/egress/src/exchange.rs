@@ -36,6 +36,8 @@ pub struct Exchange {
     pub bytes_up: u64,
     /// Bytes of the response's body that were read.
     pub bytes_down: u64,
+    /// The names of the action's secrets that were put into the request.
+    pub secrets: Vec<String>,
     /// How long it took.
     pub timings: Timings,
     /// Why there was no response.
@@ -57,6 +59,7 @@ impl Exchange {
             status: None,
             bytes_up: 0,
             bytes_down: 0,
+            secrets: Vec::new(),
             timings: Timings::default(),
             error: None,
             abandoned: false,

@@ -6,7 +6,7 @@
 //! [`Response`] or an [`Error`], and always into an [`Exchange`], whose [`Decision`] says why.
 //!
 //! One request in order: count it against the run's budget, the tenant's and the origin's; read the URL, once; decide (the
-//! policy's rules, below the operator's ceiling); read headers and body; look the name up, at most once; vet every address
+//! policy's rules, below the operator's ceiling); put sealed secrets in their places, and sign; read headers and body; look the name up, at most once; vet every address
 //! of the answer; take an idle connection to one of them, or dial one, and do TLS for the very name that was decided on;
 //! send; read head and body up to their limits; put the connection back; record. A denial takes as long as any other. The
 //! operator can stop all of this at any point: [`Egress::block`].
@@ -67,6 +67,7 @@
 //! may have been written; tell a guest which address a name led to.
 
 mod address;
+mod auth;
 mod block;
 mod connection;
 mod decision;
@@ -81,15 +82,18 @@ mod message;
 mod names;
 mod origin;
 mod outbound;
+mod pattern;
 mod pool;
 mod registry;
 mod resolve;
 mod rule;
+mod secret;
 mod target;
 mod tenant;
 mod text;
 
 pub use address::Nat64;
+pub use auth::{Algorithm, Auth, Encoding, KeyEncoding, Text};
 pub use block::Block;
 pub use decision::{Decision, Reason, Verdict};
 pub use egress::{BuildError, Builder, Egress};
@@ -99,7 +103,9 @@ pub use limits::Limits;
 pub use message::{Request, Response};
 pub use origin::{InvalidOrigin, Origin};
 pub use outbound::{Caller, Outbound, Trip};
+pub use pattern::OriginPattern;
 pub use rule::{InvalidRule, Policy, Rule};
+pub use secret::{Credential, Place, Placeholder, SecretFlaw};
 pub use target::{Path, UriFlaw};
 
 pub use ipnet::{IpNet, Ipv6Net};

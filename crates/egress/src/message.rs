@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Version};
 use http_body_util::Full;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, HeaderFlaw};
 use crate::target::Target;
@@ -99,11 +100,22 @@ const HOST_OWNED: [&str; 19] = [
 /// How others of them begin.
 const HOST_OWNED_PREFIXES: [&str; 3] = ["proxy-", "x-aws-ec2-metadata-token", "x-forwarded-"];
 
-fn is_host_owned(name: &str) -> bool {
+pub(crate) fn is_host_owned(name: &str) -> bool {
     HOST_OWNED.contains(&name)
         || HOST_OWNED_PREFIXES
             .iter()
             .any(|prefix| name.starts_with(prefix))
+}
+
+/// What the name of a header says that is for credentials, as `X-API-Key`, `AuthKey` and `X-Auth-Token` do.
+const CREDENTIALS: [&str; 6] = ["auth", "key", "password", "secret", "token", "username"];
+/// What says the same and is for something else.
+const NO_CREDENTIALS: [&str; 3] = ["idempotency", "request", "sec-"];
+
+/// Whether a header, in lower case, is for credentials. Others are logged, reflected, or sent on.
+pub(crate) fn is_for_credentials(name: &str) -> bool {
+    CREDENTIALS.iter().any(|part| name.contains(part))
+        && !NO_CREDENTIALS.iter().any(|part| name.contains(part))
 }
 
 /// Builds what goes on the wire: the request target in origin-form, our headers, then the guest's. The name of a header that
@@ -133,8 +145,11 @@ pub(crate) fn compose(
     }
     let mut total = 0;
     for (name, value) in headers {
+        // It may be a credential.
+        let value = Zeroizing::new(value);
         total += name.len() + value.len();
-        let (name, value) = field(&name, &value, &mask)?;
+        let (name, mut value) = field(&name, &value, &mask)?;
+        value.set_sensitive(is_for_credentials(name.as_str()));
         map.append(name, value);
     }
     if total > FIELDS_LIMIT {

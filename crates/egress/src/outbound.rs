@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
@@ -16,10 +16,11 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::Prohibited;
+use crate::auth::{Auth, Signable};
 use crate::connection::{Connection, Dial, Tls, Unanswered};
 use crate::decision::{self, Decision, Reason, Verdict};
 use crate::egress::Door;
-use crate::error::{Budget, Denial, Error};
+use crate::error::{Budget, Denial, Error, HeaderFlaw};
 use crate::exchange::{self, Exchange};
 use crate::limits::Limits;
 use crate::message::{self, Request, Response};
@@ -28,6 +29,7 @@ use crate::pool::Pool;
 use crate::registry;
 use crate::resolve::Unresolved;
 use crate::rule::{self, Policy, Rule};
+use crate::secret::{Credential, Placeholder, SecretFlaw, Secrets};
 use crate::target::{self, Path, Target, UriFlaw};
 use crate::tenant::Tenant;
 use crate::text;
@@ -51,6 +53,16 @@ pub trait Caller: Send + Sync {
     /// Rewrites a text that the action wrote, so that it holds no code, no number and no secret. It is asked about the host,
     /// the path and the name of a refused header, as the action spelled them.
     fn mask(&self, text: &str) -> String;
+
+    /// The action's secret of this name, for a rule's [`Auth`](crate::Auth) and in place of a placeholder.
+    fn credential(&self, _name: &str) -> Option<Credential> {
+        None
+    }
+
+    /// What the run was given in place of sealed secrets.
+    fn placeholders(&self) -> Vec<Placeholder> {
+        Vec::new()
+    }
 }
 
 /// The way out for one loaded action of one tenant, under one policy. Owns their connections. Cheap to clone.
@@ -236,14 +248,20 @@ impl Trip {
         )
     }
 
-    async fn attempt(&self, request: Request, record: &mut Record<'_>) -> Result<Response, Error> {
+    async fn attempt(
+        &self,
+        mut request: Request,
+        record: &mut Record<'_>,
+    ) -> Result<Response, Error> {
         let Shared { door, tenant, .. } = &*self.outbound.shared;
         let limits = &door.limits;
 
-        let (target, method) = self.decide(&request, record)?;
+        let (target, method, rule) = self.decide(&request, record)?;
         if let Some(denied) = denial(&record.exchange) {
             return Err(denied);
         }
+        let auth = rule.and_then(Rule::auth);
+        self.put_secrets(&target, &method, auth, &mut request, record)?;
 
         // From here on a refusal is about the request's form.
         let body_size = request.body.len();
@@ -282,6 +300,58 @@ impl Trip {
         }
         record.exchange.decision.deny(Reason::Blocked);
         Err(denial(&record.exchange).unwrap_or(Error::InternalError))
+    }
+
+    /// Puts the action's secrets into a request that is allowed: first in place of what stands for them, then as the rule's
+    /// auth says, which may sign the whole.
+    fn put_secrets(
+        &self,
+        target: &Target,
+        method: &Method,
+        auth: Option<&Auth>,
+        request: &mut Request,
+        record: &mut Record<'_>,
+    ) -> Result<(), Error> {
+        let exchange = &mut record.exchange;
+        if let Some(name) = auth.and_then(|auth| auth.collides(&request.headers)) {
+            exchange.decision.deny(Reason::Malformed);
+            let flaw = HeaderFlaw::Auth;
+            return Err(Error::HeaderForbidden { name, flaw });
+        }
+        let mut secrets = Secrets::new(&*self.caller, &target.origin);
+        let put = secrets.put_in(request).and_then(|()| {
+            let Some(auth) = auth else {
+                return Ok(());
+            };
+            let signable = Signable {
+                target,
+                method,
+                body: &request.body,
+                now: SystemTime::now(),
+            };
+            auth.sign(&mut request.headers, &signable, &mut |name| {
+                secrets.value(name)
+            })
+        });
+        match put {
+            Ok(()) => {
+                exchange.secrets = secrets.sent;
+                Ok(())
+            }
+            Err(flaw) => {
+                exchange.decision.deny(Reason::Secret);
+                tracing::warn!(
+                    name: "egress.secret",
+                    target: "egress.secret",
+                    tenant = self.outbound.shared.tenant.key,
+                    action = &*self.caller.action(),
+                    notification = &*self.caller.notification(),
+                    flaw = flaw.code(),
+                    "a secret would have gone where it may not",
+                );
+                Err(denied(exchange, Some(flaw)))
+            }
+        }
     }
 
     /// Resolves, vets, dials, sends and reads.
@@ -418,7 +488,7 @@ impl Trip {
         &self,
         request: &Request,
         record: &mut Record<'_>,
-    ) -> Result<(Target, Method), Error> {
+    ) -> Result<(Target, Method, Option<&Rule>), Error> {
         let exchange = &mut record.exchange;
         let method = rule::method(&request.method);
         exchange.method = method.as_ref().map(ToString::to_string);
@@ -458,7 +528,7 @@ impl Trip {
             decision.deny(Reason::Suspended);
         }
         exchange.decision = decision;
-        Ok((target, method))
+        Ok((target, method, rule))
     }
 
     /// An origin whose host is the guest's word alone.
@@ -561,14 +631,19 @@ fn denial(exchange: &Exchange) -> Option<Error> {
     match (decision.verdict, decision.reason) {
         (Verdict::Allowed, _) => None,
         (_, Reason::AddressLiteral) => Some(prohibited(exchange)),
-        _ => Some(Error::RequestDenied(Box::new(Denial {
-            reason: decision.reason,
-            method: exchange.method.clone().unwrap_or_default(),
-            origin: exchange.origin.clone(),
-            path: exchange.path.clone(),
-            rule: decision.rule.clone(),
-        }))),
+        _ => Some(denied(exchange, None)),
     }
+}
+
+fn denied(exchange: &Exchange, secret: Option<SecretFlaw>) -> Error {
+    Error::RequestDenied(Box::new(Denial {
+        reason: exchange.decision.reason,
+        method: exchange.method.clone().unwrap_or_default(),
+        origin: exchange.origin.clone(),
+        path: exchange.path.clone(),
+        rule: exchange.decision.rule.clone(),
+        secret,
+    }))
 }
 
 fn prohibited(exchange: &Exchange) -> Error {

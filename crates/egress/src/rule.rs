@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
-use psl::Psl;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::auth::Auth;
 use crate::origin::{InvalidOrigin, Origin};
+use crate::pattern::OriginPattern;
 use crate::target::{self, Target};
 use crate::text::{self, Hex};
 
@@ -40,22 +41,18 @@ pub(crate) fn method(name: &str) -> Option<Method> {
 /// `Display` shows it on one line, as in `POST https://api.example.com/messages/*`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    origin: Origin,
-    /// Then `origin.host` is what follows the first label.
-    any_label: bool,
+    origin: OriginPattern,
     methods: Vec<Method>,
     paths: Vec<Pattern>,
-    /// The origin as written, and the whole rule, for the records of many requests.
-    written_origin: Arc<str>,
+    auth: Option<Arc<Auth>>,
+    /// The whole rule but for its auth, for the records of many requests.
     written: Arc<str>,
 }
 
 impl Rule {
     /// Reads one rule.
     ///
-    /// - `origin`: see [`Origin::parse`]. Its first label may be `*`, which stands for exactly one label. What follows
-    ///   has at least two labels and is no public suffix, under which anybody may register: not `https://*.co.uk`, not
-    ///   `https://*.github.io`.
+    /// - `origin`: see [`OriginPattern::parse`].
     /// - `methods`: of `GET`, `POST`, `PUT`, `PATCH`, `DELETE` and `HEAD`; none means `POST`.
     /// - `paths`: at most 32; none means any path. `*` is one whole segment that is not empty; `**`, only at the end, is
     ///   one or more segments. Everything else is literal, written decoded, and compared with the path decoded once.
@@ -64,7 +61,7 @@ impl Rule {
         methods: &[M],
         paths: &[P],
     ) -> Result<Self, InvalidRule> {
-        let (origin, any_label) = read_origin(origin).map_err(InvalidRule::Origin)?;
+        let origin = OriginPattern::parse(origin).map_err(InvalidRule::Origin)?;
         let mut granted = Vec::with_capacity(methods.len().max(1));
         for name in methods {
             let name = name.as_ref();
@@ -85,26 +82,37 @@ impl Rule {
             .iter()
             .map(|path| Pattern::parse(path.as_ref()))
             .collect::<Result<_, _>>()?;
-        let written_origin: Arc<str> = if any_label {
-            format!("{}://*.{}", origin.scheme(), origin.authority()).into()
-        } else {
-            origin.to_string().into()
-        };
         let mut rule = Self {
             origin,
-            any_label,
             methods: granted,
             paths,
-            written_origin,
+            auth: None,
             written: "".into(),
         };
         rule.written = write(&rule).into();
         Ok(rule)
     }
 
+    /// Has the host sign what this rule allows.
+    pub fn with_auth(mut self, auth: Auth) -> Result<Self, InvalidRule> {
+        auth.check()?;
+        self.auth = Some(Arc::new(auth));
+        Ok(self)
+    }
+
+    /// The origins that it is for.
+    pub fn origins(&self) -> &OriginPattern {
+        &self.origin
+    }
+
     /// The origin as written.
     pub fn origin(&self) -> &str {
-        &self.written_origin
+        self.origin.as_str()
+    }
+
+    /// How the host signs what it allows.
+    pub fn auth(&self) -> Option<&Auth> {
+        self.auth.as_deref()
     }
 
     /// The methods granted; never empty.
@@ -124,15 +132,15 @@ impl Rule {
 
     /// The origin of requests that this rule is for, if it is a single one.
     pub(crate) fn exact_origin(&self) -> Option<&Origin> {
-        (!self.any_label).then_some(&self.origin)
+        self.origin.exact()
     }
 
     pub(crate) fn written_origin(&self) -> &Arc<str> {
-        &self.written_origin
+        self.origin.written()
     }
 
     pub(crate) fn check(&self, target: &Target, method: &Method) -> Match<'_> {
-        if !self.is_for(&target.origin) {
+        if !self.origin.is_for(&target.origin) {
             return Match::OtherOrigin;
         }
         if !self.methods.contains(method) {
@@ -155,19 +163,7 @@ impl Rule {
                 .all(|method| other.methods.contains(method))
                 && one.paths.iter().all(|path| other.paths.contains(path))
         };
-        self.written_origin == other.written_origin && all(self, other) && all(other, self)
-    }
-
-    fn is_for(&self, origin: &Origin) -> bool {
-        if !self.any_label {
-            return self.origin == *origin;
-        }
-        self.origin.scheme == origin.scheme
-            && self.origin.port == origin.port
-            && origin
-                .host
-                .split_once('.')
-                .is_some_and(|(_, rest)| *rest == *self.origin.host)
+        self.origin == other.origin && all(self, other) && all(other, self)
     }
 }
 
@@ -195,53 +191,15 @@ fn write(rule: &Rule) -> String {
 
 impl Serialize for Rule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut rule = serializer.serialize_struct("Rule", 3)?;
+        let mut rule = serializer.serialize_struct("Rule", 4)?;
         rule.serialize_field("origin", self.origin())?;
         rule.serialize_field("methods", &self.methods().collect::<Vec<_>>())?;
         rule.serialize_field("paths", &self.paths().collect::<Vec<_>>())?;
+        if let Some(auth) = self.auth() {
+            rule.serialize_field("auth", auth)?;
+        }
         rule.end()
     }
-}
-
-fn read_origin(written: &str) -> Result<(Origin, bool), InvalidOrigin> {
-    let Some((scheme, rest)) = written.split_once("://*.") else {
-        if written.contains('*') {
-            return Err(InvalidOrigin {
-                written: text::shown(written),
-                problem: "`*` stands where no wildcard may",
-                mend: "use `*` as the whole first label only, as in `https://*.example.com`"
-                    .to_owned(),
-            });
-        }
-        return Ok((Origin::parse(written)?, false));
-    };
-    let covers_too_much = |mend: &str| InvalidOrigin {
-        written: text::shown(written),
-        problem: "its wildcard covers too much",
-        mend: mend.to_owned(),
-    };
-    if !rest.contains('.') {
-        return Err(covers_too_much(
-            "let at least two labels follow `*`, as in `https://*.example.com`",
-        ));
-    }
-    let origin = Origin::parse(&format!("{scheme}://{rest}")).map_err(|invalid| InvalidOrigin {
-        written: text::shown(written),
-        ..invalid
-    })?;
-    if is_public_suffix(&origin.host) {
-        return Err(covers_too_much(
-            "anybody can have a name there; name the host, or let `*` stand below a name that is one owner's",
-        ));
-    }
-    Ok((origin, true))
-}
-
-/// Whether strangers can register names below this one.
-fn is_public_suffix(host: &str) -> bool {
-    psl::List
-        .suffix(host.as_bytes())
-        .is_some_and(|suffix| suffix.as_bytes() == host.as_bytes())
 }
 
 /// One path pattern.
@@ -323,6 +281,14 @@ impl Pattern {
 /// A rule, or a list of rules, that cannot be. [`hint`](Self::hint) says what to write instead.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidRule {
+    /// Its auth cannot be kept.
+    #[error("the rule's auth cannot be kept: {problem}")]
+    Auth {
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        mend: &'static str,
+    },
     /// Two rules grant the same.
     #[error("the rule `{rule}` stands there twice")]
     Duplicate {
@@ -369,7 +335,7 @@ impl InvalidRule {
             Self::Duplicate { .. } => "leave one of them out",
             Self::Method { .. } => "write GET, POST, PUT, PATCH, DELETE or HEAD, in capitals",
             Self::Origin(invalid) => invalid.hint(),
-            Self::Path { mend, .. } => mend,
+            Self::Auth { mend, .. } | Self::Path { mend, .. } => mend,
             Self::TooManyPaths { .. } => "let `*` or `**` stand for what differs",
             Self::TooManyRules { .. } => "join rules of one origin, or use a wildcard",
         }
@@ -413,11 +379,14 @@ impl Policy {
     fn of(rules: Vec<Rule>) -> Self {
         let mut digest = Sha256::new();
         for rule in &rules {
-            // No part of a rule holds a NUL or a line break.
+            // No part of a rule holds a NUL or a line break as it is.
             digest.update(rule.origin());
             for part in rule.methods().chain(rule.paths()) {
                 digest.update("\0");
                 digest.update(part);
+            }
+            if let Some(auth) = rule.auth() {
+                digest.update(format!("\0{auth:?}"));
             }
             digest.update("\n");
         }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use phonebox_contract::{Event, Fault, NotificationId};
-use phonebox_egress::{Block, Egress};
+use phonebox_egress::{Auth, Block, Egress};
 use phonebox_runtime::{
-    ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Occupancy, Origin,
-    Report, Run, Runtime, Secrets, StartError,
+    ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Mode, Occupancy,
+    Origin, Report, Run, Runtime, Secret, Secrets, StartError,
 };
 
 use crate::action::Action;
@@ -194,6 +194,37 @@ impl Deployment {
     /// The names and values that it runs with.
     pub fn secrets(&self) -> &Secrets {
         &self.capabilities.secrets
+    }
+
+    /// What its owner should know: that it will not work as its secrets are, say.
+    pub fn notes(&self) -> Vec<String> {
+        let manifest = self.action.manifest();
+        let secrets = &self.capabilities.secrets;
+        let sealed = manifest.secrets.iter().filter(|(name, spec)| {
+            let mode = secrets.get(name).map(Secret::mode);
+            spec.reveal && mode == Some(Mode::Sealed)
+        });
+        let sealed = sealed.map(|(name, _)| {
+            format!(
+                "the action asks for the value of {name}, which is sealed: it will get what stands for it. Set it again as \
+                 revealed, if its code may have the value"
+            )
+        });
+        let unbound = manifest.egress.iter().flat_map(|rule| {
+            let names = rule.auth().into_iter().flat_map(Auth::secrets);
+            names.filter_map(|name| {
+                let origins = secrets.get(name)?.origins()?;
+                let bound = origins.contains(rule.origins());
+                (!bound).then(|| {
+                    format!(
+                        "the rule for {} signs with {name}, which may not be sent there. Set it again, with that origin \
+                         among its own",
+                        rule.origin()
+                    )
+                })
+            })
+        });
+        sealed.chain(unbound).collect()
     }
 
     /// Runs the action once. `id` stays the same over all attempts of one notification; `attempt` counts them from 1.

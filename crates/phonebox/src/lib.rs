@@ -35,6 +35,7 @@ mod delivery;
 mod host;
 mod keys;
 mod manifest;
+mod secret;
 mod tenant;
 mod webhook;
 
@@ -48,7 +49,8 @@ pub use delivery::{
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, InvalidRootKeyId, Keys, KeysError, RootKeyId};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
-pub use tenant::{RECEIPTS, Send, SendError, Sent, Tenant};
+pub use secret::{InvalidSecret, SecretInfo};
+pub use tenant::{Deployed, RECEIPTS, Send, SendError, Sent, Tenant};
 
 pub use webhook::{Topic, WebhookError};
 
@@ -60,8 +62,8 @@ pub use phonebox_contract::{
 pub use phonebox_egress as egress;
 pub use phonebox_runtime::jail;
 pub use phonebox_runtime::{
-    CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Occupancy,
-    OpenError, Origin, Report, RunError, Runtime, Secrets, Usage,
+    CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Mode,
+    Occupancy, OpenError, Origin, Report, RunError, Runtime, Secret, Secrets, Usage,
 };
 
 pub use phonebox_store as store;

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use phonebox_egress::{InvalidRule, Policy, Rule};
-use phonebox_runtime::Limits;
+use phonebox_contract::Sensitive;
+use phonebox_egress::{Auth, InvalidRule, Policy, Rule};
+use phonebox_runtime::{Limits, Mode, Secret, Secrets};
 use serde::{Deserialize, Serialize};
 
 /// The trigger that actions are for.
@@ -11,6 +12,26 @@ pub(crate) const TRIGGER: &str = "custom-phone-provider";
 const SECRETS: usize = 30;
 /// The longest name, in characters.
 const NAME: usize = 128;
+/// What a rule's auth may say, whatever its type.
+const AUTH_KEYS: [&str; 17] = [
+    "access_key_id",
+    "algorithm",
+    "encoding",
+    "headers",
+    "key",
+    "key_encoding",
+    "message",
+    "name",
+    "password",
+    "region",
+    "secret_access_key",
+    "service",
+    "session_token",
+    "token",
+    "type",
+    "user",
+    "value",
+];
 /// Bytes of an author's text that an error shows.
 const SHOWN: usize = 1_000;
 
@@ -44,6 +65,9 @@ pub struct SecretSpec {
     pub example: Option<String>,
     /// Whether the action works without it.
     pub optional: bool,
+    /// Whether the action needs the value itself: to sign with, or for a place where no sealed secret is put, such as the URL.
+    /// It is a wish; the secret's owner grants it.
+    pub reveal: bool,
 }
 
 /// Why a text is not a manifest.
@@ -86,6 +110,9 @@ pub enum InvalidManifest {
     /// A secret's name is not as it must be.
     #[error("`{0}` is not a name for a secret")]
     SecretName(String),
+    /// A rule's auth names a secret that is none of the action's.
+    #[error("an egress rule's auth signs with the secret {0}, which action.toml does not have")]
+    NoSecret(String),
     /// Too many secrets.
     #[error("action.toml names {0} secrets, and the limit is {SECRETS}")]
     TooManySecrets(usize),
@@ -122,6 +149,7 @@ impl InvalidManifest {
             Self::SecretName(_) => Some(
                 "use capital letters, digits and underscores, as in TWILIO_AUTH_TOKEN".to_owned(),
             ),
+            Self::NoSecret(name) => Some(format!("add [secrets.{name}] to action.toml")),
             Self::Syntax(_) => Some("correct the line that is pointed at".to_owned()),
             Self::TooManySecrets(_) => {
                 Some("put what belongs together into one secret, as JSON for example".to_owned())
@@ -155,6 +183,7 @@ struct WrittenRule {
     methods: Vec<String>,
     #[serde(default)]
     paths: Vec<String>,
+    auth: Option<Auth>,
 }
 
 #[derive(Default, Deserialize)]
@@ -191,7 +220,17 @@ impl Manifest {
         }
         let mut egress = Vec::with_capacity(written.egress.len());
         for (index, rule) in written.egress.into_iter().enumerate() {
-            let rule = Rule::new(&rule.origin, &rule.methods, &rule.paths);
+            let WrittenRule {
+                origin,
+                methods,
+                paths,
+                auth,
+            } = rule;
+            let rule = Rule::new(&origin, &methods, &paths);
+            let rule = rule.and_then(|rule| match auth {
+                Some(auth) => rule.with_auth(auth),
+                None => Ok(rule),
+            });
             egress.push(rule.map_err(|source| InvalidManifest::Rule {
                 number: index + 1,
                 source,
@@ -208,6 +247,13 @@ impl Manifest {
         {
             return Err(InvalidManifest::SecretName(shown(name)));
         }
+        let signing = egress.iter().filter_map(Rule::auth);
+        if let Some(name) = signing
+            .flat_map(Auth::secrets)
+            .find(|name| !written.secrets.contains_key(*name))
+        {
+            return Err(InvalidManifest::NoSecret(shown(name)));
+        }
         Ok(Self {
             name,
             description: written.description,
@@ -215,6 +261,21 @@ impl Manifest {
             secrets: written.secrets,
             limits: written.limits.read()?,
         })
+    }
+
+    /// Values by name as the secrets that the action asks for, revealed where it asks for that: for who trusts its author.
+    pub fn grant<N, V>(&self, values: impl IntoIterator<Item = (N, V)>) -> Secrets
+    where
+        N: Into<String>,
+        V: Into<Sensitive>,
+    {
+        let grant = |(name, value): (N, V)| {
+            let name = name.into();
+            let reveal = self.secrets.get(&name).is_some_and(|spec| spec.reveal);
+            let mode = if reveal { Mode::Revealed } else { Mode::Sealed };
+            (name, Secret::new(value).with_mode(mode))
+        };
+        values.into_iter().map(grant).collect()
     }
 
     /// What the action wants to reach, as a policy.
@@ -270,7 +331,10 @@ fn known_keys(table: &toml::Table) -> Result<(), InvalidManifest> {
         .into_iter()
         .flatten();
     for rule in rules.filter_map(toml::Value::as_table) {
-        only(rule, "egress.", &["methods", "origin", "paths"])?;
+        only(rule, "egress.", &["auth", "methods", "origin", "paths"])?;
+        if let Some(auth) = rule.get("auth").and_then(toml::Value::as_table) {
+            only(auth, "egress.auth.", &AUTH_KEYS)?;
+        }
     }
     let secrets = table
         .get("secrets")
@@ -281,7 +345,7 @@ fn known_keys(table: &toml::Table) -> Result<(), InvalidManifest> {
         only(
             secret,
             &format!("secrets.{name}."),
-            &["description", "example", "optional"],
+            &["description", "example", "optional", "reveal"],
         )?;
     }
     let limits = table.get("limits").and_then(toml::Value::as_table);

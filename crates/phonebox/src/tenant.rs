@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
-use phonebox_runtime::Secrets;
+use phonebox_contract::{Event, Fault, NotificationId, Status};
+use phonebox_runtime::{Secret, Secrets};
 use phonebox_store::{
     ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
 };
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::action::Action;
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
 use crate::host::Deployment;
+use crate::secret::{self, Owner, SecretInfo};
 use crate::webhook::{self, Topic, WebhookError};
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -26,6 +27,15 @@ pub const RECEIPTS: u32 = 20;
 pub struct Tenant {
     engine: Arc<Engine>,
     name: Arc<str>,
+}
+
+/// What was deployed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Deployed {
+    /// The version that delivers from now on.
+    pub version: Version,
+    /// What its owner should know: that it will not work as its secrets are, say.
+    pub notes: Vec<String>,
 }
 
 /// A notification that was accepted: it is on disk, and will be tried until it is settled.
@@ -124,32 +134,63 @@ impl Tenant {
 
     /// Deploys an action under the name in its manifest, with all of its secrets, and has it deliver what this tenant sends
     /// from now on. What is under way ends with what it began with. On disk when it returns.
-    pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Version, CannotLoad> {
-        let name = action.manifest().name.clone();
-        let sealed = secrets
-            .names()
-            .filter_map(|secret| Some((secret, secrets.get(secret)?)))
-            .map(|(secret, value)| {
-                let sealed = self
-                    .engine
-                    .seal_secret(&self.name, &name, secret, value.reveal());
-                (secret.to_owned(), sealed)
-            })
+    pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Deployed, CannotLoad> {
+        let owner = self.owner(&action.manifest().name);
+        let secrets: Secrets = secrets
+            .iter()
+            .map(|(name, one)| (name, secret::bound(one.clone(), action.manifest())))
             .collect();
+        let seal = |(name, one): (&str, &Secret)| {
+            secret::check(name, one)?;
+            Ok((name.to_owned(), owner.seal(&self.engine.keys, name, one)))
+        };
+        let sealed: Result<_, CannotLoad> = secrets.iter().map(seal).collect();
+        let sealed = sealed?;
         // What cannot be loaded is not kept.
         let deployment = self.load(action, secrets).await?;
         self.keep(action, Some(sealed), deployment).await
     }
 
     /// [`Tenant::deploy`] with the secrets that were [set](Tenant::set_secret), as far as the action asks for them.
-    pub async fn deploy_with_kept_secrets(&self, action: &Action) -> Result<Version, CannotLoad> {
+    pub async fn deploy_with_kept_secrets(&self, action: &Action) -> Result<Deployed, CannotLoad> {
         let manifest = action.manifest();
-        let kept = self.engine.kept_secrets(&self.name, &manifest.name).await?;
-        let asked_for = kept
-            .into_iter()
-            .filter(|(secret, _)| manifest.secrets.contains_key(secret));
-        let deployment = self.load(action, asked_for.collect()).await?;
-        self.keep(action, None, deployment).await
+        let owner = self.owner(&manifest.name);
+        let kept = self
+            .engine
+            .store
+            .secrets(&self.name, &manifest.name)
+            .await?;
+        let mut asked_for = Vec::new();
+        let mut newly_bound = Vec::new();
+        for (name, sealed) in kept {
+            if !manifest.secrets.contains_key(&name) {
+                continue;
+            }
+            let one = owner.open(&self.engine.keys, &name, &sealed)?;
+            let was_bound = one.origins().is_some();
+            let one = secret::bound(one, manifest);
+            if !was_bound && one.origins().is_some() {
+                let anew = owner.seal(&self.engine.keys, &name, &one);
+                newly_bound.push((name.clone(), sealed, anew));
+            }
+            asked_for.push((name, one));
+        }
+        let deployment = self.load(action, asked_for.into_iter().collect()).await?;
+        let deployed = self.keep(action, None, deployment).await?;
+        for (name, was, anew) in newly_bound {
+            // Whoever has set it meanwhile, has said where it may go.
+            let store = &self.engine.store;
+            let replace = store.replace_secret(&self.name, &manifest.name, &name, was, anew);
+            replace.await?;
+        }
+        Ok(deployed)
+    }
+
+    fn owner<'a>(&'a self, action: &'a str) -> Owner<'a> {
+        Owner {
+            tenant: &self.name,
+            action,
+        }
     }
 
     async fn load(&self, action: &Action, secrets: Secrets) -> Result<Deployment, CannotLoad> {
@@ -164,7 +205,7 @@ impl Tenant {
         action: &Action,
         secrets: Option<Vec<(String, Vec<u8>)>>,
         deployment: Deployment,
-    ) -> Result<Version, CannotLoad> {
+    ) -> Result<Deployed, CannotLoad> {
         let name = &action.manifest().name;
         let deploy = Deploy {
             action: name.clone(),
@@ -173,28 +214,35 @@ impl Tenant {
             secrets,
         };
         let version = self.engine.store.deploy(&self.name, deploy).await?;
+        let notes = deployment.notes();
         self.engine.deployed(&self.name, name, Some(deployment));
         self.engine.now_bound(&self.name, name);
-        Ok(version)
+        Ok(Deployed { version, notes })
     }
 
-    /// Sets a secret of an action's, which need not be there yet. Runs that begin from now on get it.
+    /// Sets a secret of an action's, which need not be there yet. Runs that begin from now on get it. Where the secret does not
+    /// say where it may go, it is bound to the origins that the deployed action asks for, or the first one deployed: what is
+    /// deployed later cannot have it sent elsewhere.
     pub async fn set_secret(
         &self,
         action: &str,
         name: &str,
-        value: Sensitive,
-    ) -> Result<(), StoreError> {
-        let sealed = self
-            .engine
-            .seal_secret(&self.name, action, name, value.reveal());
-        let put = self
-            .engine
-            .store
-            .put_secret(&self.name, action, name, sealed);
-        put.await?;
+        secret: impl Into<Secret>,
+    ) -> Result<SecretInfo, CannotLoad> {
+        let mut secret = secret.into();
+        secret::check(name, &secret)?;
+        if secret.origins().is_none()
+            && let Some(deployed) = self.engine.deployed_action(&self.name, action).await?
+        {
+            secret = secret::bound(secret, deployed.manifest());
+        }
+        let owner = self.owner(action);
+        let sealed = owner.seal(&self.engine.keys, name, &secret);
+        let info = owner.tell(&self.engine.keys, name.to_owned(), &sealed)?;
+        let store = &self.engine.store;
+        store.put_secret(&self.name, action, name, sealed).await?;
         self.engine.deployed(&self.name, action, None);
-        Ok(())
+        Ok(info)
     }
 
     /// Forgets a secret. False where there is none of this name.
@@ -205,10 +253,12 @@ impl Tenant {
         Ok(removed)
     }
 
-    /// The names of an action's secrets. Their values are for its runs alone.
-    pub async fn secret_names(&self, action: &str) -> Result<Vec<String>, StoreError> {
-        let secrets = self.engine.store.secrets(&self.name, action).await?;
-        Ok(secrets.into_iter().map(|(name, _)| name).collect())
+    /// An action's secrets. Their values are for its runs alone.
+    pub async fn secrets(&self, action: &str) -> Result<Vec<SecretInfo>, CannotLoad> {
+        let owner = self.owner(action);
+        let kept = self.engine.store.secrets(&self.name, action).await?;
+        let tell = |(name, sealed): (String, Vec<u8>)| owner.tell(&self.engine.keys, name, &sealed);
+        kept.into_iter().map(tell).collect()
     }
 
     /// Its actions, by name.

@@ -34,7 +34,7 @@ mod shares;
 
 pub use action::{LoadedAction, Origin, Run};
 pub use cache::{ActionCache, CacheError, Clock, Entry, Expiry, SystemClock};
-pub use capabilities::{Capabilities, Secrets};
+pub use capabilities::{Capabilities, Mode, Secret, Secrets};
 pub use compiled::{CacheKey, CompiledCache, OpenError};
 pub use error::{LoadError, RunError};
 pub use jail::Jail;

@@ -1,17 +1,23 @@
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use phonebox_contract::Event;
+use phonebox_contract::{Event, Sensitive};
+use phonebox_egress::Placeholder;
+use zeroize::Zeroizing;
 
 use crate::Secrets;
+use crate::sandbox::Placeholders;
 
 /// Shorter values are left alone: masking every `12` of a text hides more than it protects.
 const SHORTEST: usize = 3;
 /// Shorter values are not looked for in their encodings, which come up by chance.
 const ENCODED: usize = 6;
+/// Shorter sealed secrets are not taken out of answers.
+pub(crate) const SCRUBBED: usize = 8;
 /// Fewer digits of a number are not looked for without its country code, for the same reason.
 const NATIONAL: usize = 7;
 /// Most characters between two digits of a number as people write it.
@@ -30,22 +36,24 @@ pub(crate) struct Redactor {
     secrets: Arc<[Needle]>,
     /// The digits of the number: all, and those after the country code if they are enough to be told from others.
     digits: Vec<String>,
+    /// What stands for sealed secrets. It is worth nothing, and shown as the secret is.
+    placeholders: Arc<Placeholders>,
     /// Finds all needles at once. Made when it is needed: that costs as much as a whole run.
     automaton: OnceLock<AhoCorasick>,
 }
 
 /// One spelling of a value.
 pub(crate) struct Needle {
-    text: String,
+    text: Zeroizing<String>,
     mask: Arc<str>,
 }
 
 /// Where in a text a value stands, and what is to stand there.
-type Found<'a> = (Range<usize>, &'a str);
+type Found<'a> = (Range<usize>, Cow<'a, str>);
 
 impl Redactor {
     /// A redactor for one event and the secrets that its action has.
-    pub(crate) fn new(event: &Event, secrets: &Secrets) -> Self {
+    pub(crate) fn new(event: &Event, secrets: &Secrets, placeholders: Arc<Placeholders>) -> Self {
         let number = event.notification.recipient.as_e164();
         let digits = number.trim_start_matches('+');
         let national = digits.get(country_code(digits)..).unwrap_or_default();
@@ -54,7 +62,7 @@ impl Redactor {
         let mut needles = Vec::with_capacity(32);
         let [number_mask, code_mask] = [NUMBER, CODE].map(Arc::<str>::from);
         for text in [number.to_owned(), format!("%2B{digits}"), digits.to_owned()] {
-            let mask = number_mask.clone();
+            let (text, mask) = (Zeroizing::new(text), number_mask.clone());
             needles.push(Needle { text, mask });
         }
         // The last spelling of the number is within all others, also where they are encoded.
@@ -70,6 +78,7 @@ impl Redactor {
             event: needles,
             secrets: secrets.needles().clone(),
             digits: spoken,
+            placeholders,
             automaton: OnceLock::new(),
         }
     }
@@ -90,7 +99,7 @@ impl Redactor {
                 .into_iter()
                 .flatten()
                 .any(char::is_alphanumeric);
-            *mask != CODE || !goes_on
+            mask != CODE || !goes_on
         });
         masked(id, apart(found))
     }
@@ -128,12 +137,14 @@ impl Redactor {
 
     fn look_for(&self, text: &str) -> Vec<Found<'_>> {
         let mut found = self.find_spoken(text);
+        self.find_placeholders(text, &mut found);
         if !self.is_clean(text) {
             let needles = || self.needles();
             // All that there are, also where one overlaps another: any of them may be one that is left in place.
             found.extend(self.automaton().find_overlapping_iter(text).map(|value| {
                 let mask = needles().nth(value.pattern().as_usize());
-                (value.range(), mask.map_or(CODE, |needle| &*needle.mask))
+                let mask = mask.map_or(CODE, |needle| &*needle.mask);
+                (value.range(), mask.into())
             }));
         }
         found
@@ -141,6 +152,17 @@ impl Redactor {
 
     fn needles(&self) -> impl Iterator<Item = &Needle> {
         self.event.iter().chain(&*self.secrets)
+    }
+
+    fn find_placeholders(&self, text: &str, found: &mut Vec<Found<'_>>) {
+        if !text.contains(Placeholder::PREFIX) {
+            return;
+        }
+        for one in self.placeholders.all() {
+            let mask = format!("[secret:{}]", one.secret);
+            let places = text.match_indices(one.as_str());
+            found.extend(places.map(|(at, text)| (at..at + text.len(), mask.clone().into())));
+        }
     }
 
     /// The number as people write it, with blanks, hyphens, dots and parentheses between its digits.
@@ -173,7 +195,7 @@ impl Redactor {
             at += number.map_or(1, <[usize]>::len);
             if let Some([first, .., last]) = number {
                 let before = text[..*first].trim_end_matches(['+', '(']);
-                found.push((before.len()..last + 1, NUMBER));
+                found.push((before.len()..last + 1, NUMBER.into()));
             }
         }
         found
@@ -184,12 +206,12 @@ impl Redactor {
         text.len() <= GLANCE
             && !self
                 .needles()
-                .any(|needle| needle.text.len() <= text.len() && text.contains(&needle.text))
+                .any(|needle| needle.text.len() <= text.len() && text.contains(&**needle.text))
     }
 
     fn automaton(&self) -> &AhoCorasick {
         self.automaton.get_or_init(|| {
-            AhoCorasick::new(self.needles().map(|needle| &needle.text))
+            AhoCorasick::new(self.needles().map(|needle| needle.text.as_bytes()))
                 .expect("some hundred needles of at most 16 KiB are within the automaton's limits")
         })
     }
@@ -197,12 +219,59 @@ impl Redactor {
 
 impl Needle {
     /// What is to be looked for of secrets.
-    pub(crate) fn of_secrets<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) -> Arc<[Self]> {
+    pub(crate) fn of_secrets<'a>(
+        secrets: impl Iterator<Item = (&'a str, &'a Sensitive)>,
+    ) -> Arc<[Self]> {
         let mut needles = Vec::new();
         for (name, value) in secrets {
-            spell(&mut needles, value, &format!("[secret:{name}]").into());
+            spell(
+                &mut needles,
+                value.reveal(),
+                &format!("[secret:{name}]").into(),
+            );
         }
         needles.into()
+    }
+}
+
+/// Takes sealed secrets out of what a provider answers. It is no boundary: who answers can change what it was sent in any way.
+/// It keeps a provider that repeats what it was sent, in an error say, from telling the action.
+pub(crate) struct Scrubber {
+    masks: Vec<Arc<str>>,
+    automaton: AhoCorasick,
+}
+
+impl Scrubber {
+    /// For these secrets, but for short ones, which come up by chance.
+    pub(crate) fn new<'a>(secrets: impl Iterator<Item = (&'a str, &'a Sensitive)>) -> Option<Self> {
+        let long = secrets.filter(|(_, value)| value.reveal().len() >= SCRUBBED);
+        let needles = Needle::of_secrets(long);
+        if needles.is_empty() {
+            return None;
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(needles.iter().map(|needle| needle.text.as_bytes()))
+            .expect("some hundred needles of at most 16 KiB are within the automaton's limits");
+        Some(Self {
+            masks: needles.iter().map(|needle| needle.mask.clone()).collect(),
+            automaton,
+        })
+    }
+
+    /// The text without secrets; none where there are none in it.
+    pub(crate) fn scrub(&self, text: &[u8]) -> Option<Vec<u8>> {
+        if !self.automaton.is_match(text) {
+            return None;
+        }
+        let mut scrubbed = Vec::with_capacity(text.len());
+        self.automaton
+            .replace_all_with_bytes(text, &mut scrubbed, |found, _, scrubbed| {
+                let mask = self.masks.get(found.pattern().as_usize());
+                scrubbed.extend_from_slice(mask.map_or(CODE, |mask| mask).as_bytes());
+                true
+            });
+        Some(scrubbed)
     }
 }
 
@@ -224,7 +293,7 @@ fn masked(text: &str, found: Vec<Found<'_>>) -> String {
     let mut rest = 0;
     for (place, mask) in found {
         masked.push_str(&text[rest..place.start]);
-        masked.push_str(mask);
+        masked.push_str(&mask);
         rest = place.end;
     }
     masked.push_str(&text[rest..]);
@@ -272,12 +341,15 @@ fn country_code(digits: &str) -> usize {
 /// Most values are made of digits and letters, for which several of these are one: runs wait for this, so each is made once.
 fn spell(needles: &mut Vec<Needle>, value: &str, mask: &Arc<str>) {
     let mut add = |text: String| {
-        let mask = mask.clone();
+        let (text, mask) = (Zeroizing::new(text), mask.clone());
         needles.push(Needle { text, mask });
     };
     let bytes = value.as_bytes();
     if bytes.len() >= SHORTEST {
         add(value.to_owned());
+        if value.contains(['"', '\\']) {
+            add(value.replace('\\', r"\\").replace('"', "\\\"")); // as JSON has it
+        }
     }
     if bytes.len() < ENCODED {
         return;
@@ -342,7 +414,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let redactor = Redactor::new(&event, &secrets);
+        let redactor = Redactor::new(&event, &secrets, Arc::default());
         assert_eq!(
             redactor
                 .redact("no: hunter22x hunter22 492016 +14155550100 14155550100 To=%2B14155550100"),
@@ -372,7 +444,7 @@ mod tests {
         )
         .unwrap();
         let secrets: Secrets = [("TOKEN", "2016xyz")].into_iter().collect();
-        let id = Redactor::new(&event, &secrets).redact_id("a492016xyz");
+        let id = Redactor::new(&event, &secrets, Arc::default()).redact_id("a492016xyz");
         assert_eq!(id, "a49[secret:TOKEN]");
     }
 
@@ -381,6 +453,7 @@ mod tests {
         Redactor::new(
             &Event::from_json(&event).unwrap(),
             &[("TOKEN", "hunter22")].into_iter().collect(),
+            Arc::default(),
         )
     }
 

@@ -23,6 +23,8 @@ pub struct Report {
     pub exchanges: Vec<Exchange>,
     /// The secrets that the action asked for and does not have.
     pub missing_secrets: Vec<String>,
+    /// What its author should know, beside what is wrong: that the code seems to sign with a sealed secret.
+    pub hints: Vec<String>,
     /// What it used.
     pub usage: Usage,
 }
@@ -70,7 +72,7 @@ impl Serialize for Report {
             message: error.to_string(),
             hint: error.hint(),
         });
-        let mut report = serializer.serialize_struct("Report", 8)?;
+        let mut report = serializer.serialize_struct("Report", 9)?;
         report.serialize_field("outcome", &self.result.as_ref().ok())?;
         report.serialize_field("error", &error)?;
         report.serialize_field("fault", &self.fault())?;
@@ -78,6 +80,7 @@ impl Serialize for Report {
         report.serialize_field("log_lines_dropped", &self.log_lines_dropped)?;
         report.serialize_field("exchanges", &self.exchanges)?;
         report.serialize_field("missing_secrets", &self.missing_secrets)?;
+        report.serialize_field("hints", &self.hints)?;
         report.serialize_field("usage", &self.usage)?;
         report.end()
     }

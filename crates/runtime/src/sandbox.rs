@@ -7,7 +7,7 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use phonebox_contract::{Outcome, Receipt, truncate_reason};
-use phonebox_egress::{Caller, Exchange, Trip};
+use phonebox_egress::{Caller, Credential, Exchange, Placeholder, Response, Trip};
 use tokio::sync::Notify;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
@@ -57,6 +57,7 @@ pub(crate) struct Record {
     pub(crate) log: Mutex<host::log::Log>,
     pub(crate) exchanges: Mutex<Vec<Exchange>>,
     pub(crate) missing_secrets: Mutex<Vec<String>>,
+    sealed: Mutex<SealedUse>,
     /// The peak of memory in bytes, and the calls into the host. Told when the store is dropped.
     used: Mutex<(usize, u64)>,
     /// Requests that `wasi:http` makes in tasks of its own, which end a little after the run.
@@ -70,13 +71,40 @@ struct Secretive {
     run: Run,
     capabilities: Capabilities,
     redactor: OnceLock<Redactor>,
+    placeholders: Arc<Placeholders>,
+}
+
+/// What a run was given in place of sealed secrets.
+#[derive(Default)]
+pub(crate) struct Placeholders(Mutex<Vec<Placeholder>>);
+
+impl Placeholders {
+    /// What stands for this secret, the same for the whole run.
+    pub(crate) fn stand_in_for(&self, secret: &str) -> String {
+        let mut given = lock(&self.0);
+        if let Some(one) = given.iter().find(|one| *one.secret == *secret) {
+            return one.as_str().to_owned();
+        }
+        let mut random = [0; Placeholder::RANDOM];
+        getrandom::fill(&mut random).expect("the system has random bytes");
+        let one = Placeholder::new(secret, random);
+        let text = one.as_str().to_owned();
+        given.push(one);
+        text
+    }
+
+    pub(crate) fn all(&self) -> Vec<Placeholder> {
+        lock(&self.0).clone()
+    }
 }
 
 impl Secretive {
     /// The redactor is made when the first text has to be kept: most runs keep none.
     fn redactor(&self) -> &Redactor {
-        self.redactor
-            .get_or_init(|| Redactor::new(&self.run.event, &self.capabilities.secrets))
+        self.redactor.get_or_init(|| {
+            let placeholders = self.placeholders.clone();
+            Redactor::new(&self.run.event, &self.capabilities.secrets, placeholders)
+        })
     }
 }
 
@@ -96,6 +124,22 @@ impl Caller for Secretive {
     fn mask(&self, text: &str) -> String {
         self.redactor().redact(text)
     }
+
+    fn credential(&self, name: &str) -> Option<Credential> {
+        Some(self.capabilities.secrets.get(name)?.credential())
+    }
+
+    fn placeholders(&self) -> Vec<Placeholder> {
+        self.placeholders.all()
+    }
+}
+
+/// What became of a run's sealed secrets.
+#[derive(Default)]
+struct SealedUse {
+    sent: Vec<String>,
+    /// Whether a provider answered 401 or 403.
+    turned_away: bool,
 }
 
 /// Counts requests under way.
@@ -139,6 +183,63 @@ impl Record {
     pub(crate) fn redactor(&self) -> &Redactor {
         self.secretive.redactor()
     }
+
+    pub(crate) fn placeholders(&self) -> &Placeholders {
+        &self.secretive.placeholders
+    }
+
+    /// Takes what the action must not see out of an answer.
+    pub(crate) fn scrub(&self, response: &mut Response) {
+        let Some(scrubber) = self.secretive.capabilities.secrets.scrubber() else {
+            return;
+        };
+        for (_, value) in &mut response.headers {
+            if let Some(scrubbed) = scrubber.scrub(value) {
+                *value = scrubbed;
+            }
+        }
+        if let Some(scrubbed) = scrubber.scrub(&response.body) {
+            response.body = scrubbed.into();
+            let length = response.body.len().to_string();
+            for (name, value) in &mut response.headers {
+                if name == "content-length" {
+                    *value = length.clone().into_bytes();
+                }
+            }
+        }
+    }
+
+    /// Notes which secrets a request carried, and whether it was turned away.
+    pub(crate) fn note(&self, exchange: &Exchange) {
+        let mut sealed = lock(&self.sealed);
+        sealed.turned_away |= matches!(exchange.status, Some(401 | 403));
+        for secret in &exchange.secrets {
+            if !sealed.sent.contains(secret) {
+                sealed.sent.push(secret.clone());
+            }
+        }
+    }
+
+    /// What the action's author should be told, beside what is wrong.
+    fn hints(&self) -> Vec<String> {
+        let sealed = lock(&self.sealed);
+        if !sealed.turned_away {
+            return Vec::new();
+        }
+        let given = self.placeholders().all();
+        let unsent = given
+            .iter()
+            .filter(|one| !sealed.sent.iter().any(|sent| **sent == *one.secret));
+        let hint = |secret: &str| {
+            format!(
+                "the secret {secret} is sealed: the action read what stands for it and sent that nowhere, and the \
+                 provider refused the request, so the code probably signs with it. Sign with `auth` on the egress rule \
+                 in action.toml, or have the secret's owner store it as revealed, and say so by reveal = true under \
+                 [secrets.{secret}]"
+            )
+        };
+        unsent.map(|one| hint(&one.secret)).collect()
+    }
 }
 
 impl Drop for State {
@@ -181,6 +282,7 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
         run: run.clone(),
         capabilities: capabilities.clone(),
         redactor: OnceLock::new(),
+        placeholders: Arc::default(),
     });
     let record = Arc::new(Record {
         trip: capabilities
@@ -189,6 +291,7 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
         log: Mutex::default(),
         exchanges: Mutex::default(),
         missing_secrets: Mutex::default(),
+        sealed: Mutex::default(),
         used: Mutex::default(),
         requests: Requests::default(),
         secretive,
@@ -236,6 +339,7 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
         log_lines_dropped,
         exchanges,
         missing_secrets: std::mem::take(&mut *lock(&record.missing_secrets)),
+        hints: record.hints(),
         usage,
     }
 }

@@ -8,21 +8,20 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use phonebox::store::Version;
-use phonebox::{Action, Digest, Scope, Sensitive};
+use phonebox::{Action, Digest, Scope, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Asking;
 use crate::notifications::stamp;
 use crate::{App, Problem};
 
-/// Longest value of a secret, in bytes.
-const SECRET: usize = 4096;
-
 #[derive(Serialize)]
 struct Deployed {
     name: String,
     #[serde(flatten)]
     version: Shown,
+    /// What its owner should know.
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -36,12 +35,6 @@ struct Shown {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Number {
     version: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Value {
-    value: Sensitive,
 }
 
 impl Shown {
@@ -66,10 +59,11 @@ pub(crate) async fn deploy(
     let action = tokio::task::spawn_blocking(move || Action::from_component(component)).await;
     let action = action.map_err(|_| Problem::shutting_down())?;
     let action = action.map_err(phonebox::CannotLoad::Action)?;
-    let version = tenant.deploy_with_kept_secrets(&action).await?;
+    let phonebox::Deployed { version, notes } = tenant.deploy_with_kept_secrets(&action).await?;
     let deployed = Deployed {
         name: action.manifest().name.clone(),
         version: Shown::new(&version),
+        notes,
     };
     Ok((StatusCode::CREATED, Json(deployed)).into_response())
 }
@@ -118,37 +112,27 @@ pub(crate) async fn roll_back(
     }
 }
 
-/// The names alone.
+/// All but their values.
 pub(crate) async fn secrets(
     State(app): State<App>,
     asking: Asking,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsRead)?;
-    let names = tenant.secret_names(&name).await?;
-    Ok(Json(serde_json::json!({ "secrets": names })).into_response())
+    let secrets = tenant.secrets(&name).await?;
+    Ok(Json(serde_json::json!({ "secrets": secrets })).into_response())
 }
 
 pub(crate) async fn set_secret(
     State(app): State<App>,
     asking: Asking,
     Path((name, secret)): Path<(String, String)>,
-    body: Result<Json<Value>, JsonRejection>,
-) -> Result<StatusCode, Problem> {
+    body: Result<Json<Secret>, JsonRejection>,
+) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsWrite)?;
-    let Json(Value { value }) = body?;
-    let text = value.reveal();
-    if !(1..=SECRET).contains(&text.len()) || text.contains(['\r', '\n', '\0']) {
-        return Err(Problem::invalid(format!(
-            "a secret is 1 to {SECRET} bytes without line ends"
-        )));
-    }
-    if !phonebox::Manifest::is_secret_name(&secret) {
-        return Err(Problem::invalid("this is not a name for a secret")
-            .hint("use capital letters, digits and underscores, as in TWILIO_AUTH_TOKEN"));
-    }
-    tenant.set_secret(&name, &secret, value).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let Json(value) = body?;
+    let info = tenant.set_secret(&name, &secret, value).await?;
+    Ok(Json(info).into_response())
 }
 
 pub(crate) async fn remove_secret(

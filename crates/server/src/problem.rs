@@ -141,7 +141,9 @@ impl From<CannotLoad> for Problem {
         let status = match error {
             CannotLoad::Store(error) => return error.into(),
             CannotLoad::ShuttingDown => return Self::shutting_down(),
-            CannotLoad::Action(_) | CannotLoad::Deploy(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            CannotLoad::Action(_) | CannotLoad::Deploy(_) | CannotLoad::InvalidSecret(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             _ => StatusCode::CONFLICT,
         };
         let problem = Self::new(status, error.kind(), error.to_string()).fault(error.fault());

@@ -130,6 +130,16 @@ pub trait Driver: Send + Sync {
     fn put_secret(&self, tenant: &str, action: &str, name: &str, sealed: Vec<u8>)
     -> Answer<'_, ()>;
 
+    /// Keeps a secret in place of what is there, if that is still `was`. False where it is not.
+    fn replace_secret(
+        &self,
+        tenant: &str,
+        action: &str,
+        name: &str,
+        was: Vec<u8>,
+        sealed: Vec<u8>,
+    ) -> Answer<'_, bool>;
+
     /// Forgets a secret. False where there is none.
     fn remove_secret(&self, tenant: &str, action: &str, name: &str) -> Answer<'_, bool>;
 

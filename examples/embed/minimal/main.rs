@@ -8,7 +8,7 @@
 
 use std::error::Error;
 
-use phonebox::{Action, DeliveryOptions, Event, Keys, Phonebox, Secrets, Status, Store};
+use phonebox::{Action, DeliveryOptions, Event, Keys, Phonebox, Status, Store};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -16,13 +16,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(component), Some(number)) = (arguments.next(), arguments.next()) else {
         return Err("give a component, a number, and the action's secrets as NAME=VALUE".into());
     };
-    let secrets: Secrets = arguments
-        .filter_map(|secret| {
-            secret
-                .split_once('=')
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        })
-        .collect();
+    let action = Action::from_component(std::fs::read(component)?)?;
+    // The action has those revealed that its manifest asks to have; we trust its author.
+    let secrets = action.manifest().grant(arguments.filter_map(|secret| {
+        let (name, value) = secret.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    }));
 
     // Once for each process. What is in the store is encrypted; keep the keys elsewhere.
     let store = Store::sqlite("phonebox.db").await?;
@@ -34,7 +33,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Once for each version of a tenant's action.
     let acme = deliveries.tenant("acme");
-    let action = Action::from_component(std::fs::read(component)?)?;
     acme.deploy(&action, secrets).await?;
 
     // On disk as soon as it is sent, and tried until it is settled.

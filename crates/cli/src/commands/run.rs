@@ -65,7 +65,7 @@ struct Deploy {
     tenant: String,
     component: PathBuf,
     #[serde(default)]
-    secrets: BTreeMap<String, String>,
+    secrets: BTreeMap<String, phonebox::Secret>,
 }
 
 #[derive(Deserialize)]

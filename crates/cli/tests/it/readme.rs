@@ -211,9 +211,13 @@ fn operators_get_what_it_says() {
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let [deployed, sent, list, _webhook, key] = &answers[..] else {
+    let [secret, deployed, sent, list, _webhook, key] = &answers[..] else {
         panic!("{script}\n{ran:?}")
     };
+    assert_eq!(
+        (&secret["name"], &secret["mode"]),
+        (&json!("SMS_TOKEN"), &json!("sealed"))
+    );
     assert_eq!(
         (&deployed["name"], &deployed["version"]),
         (&json!("acme-sms"), &json!(1))

@@ -85,7 +85,9 @@ fn actions_run_for_another_program() {
     let mut host = Host::start("[runtime]\nplaces = 4\n");
     let component = host.probe();
     let deploy = |secrets: Value| json!({ "id": "d", "deploy": { "tenant": "acme", "component": component, "secrets": secrets } });
-    let answer = host.ask(&deploy(json!({ "TOKEN": "hunter22" })));
+    let answer = host.ask(&deploy(
+        json!({ "TOKEN": { "value": "hunter22", "mode": "revealed" } }),
+    ));
     assert_eq!(answer["deployed"]["action"], "probe", "{answer}");
     assert_eq!(answer["deployed"]["origin"], "compiled", "{answer}");
 

@@ -175,13 +175,16 @@ impl Server {
     /// Has the Kannel action deployed, with its secrets.
     pub(crate) async fn deploy(&self) {
         for (name, value) in [
-            ("KANNEL_USERNAME", USERNAME),
-            ("KANNEL_PASSWORD", PASSWORD),
-            ("KANNEL_FROM", "Acme"),
+            ("KANNEL_USERNAME", json!({ "value": USERNAME })),
+            ("KANNEL_PASSWORD", json!({ "value": PASSWORD })),
+            (
+                "KANNEL_FROM",
+                json!({ "value": "Acme", "mode": "revealed" }),
+            ),
         ] {
             let path = format!("/v1/actions/kannel/secrets/{name}");
-            let answer = self.ask("PUT", &path, json!({ "value": value })).await;
-            assert_eq!(answer.status, 204, "{answer:?}");
+            let answer = self.ask("PUT", &path, value).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
         }
         let action = Action::assemble(KANNEL_RUST.bytes, MANIFEST).unwrap();
         let component = action.component().to_vec().into();

@@ -12,6 +12,7 @@ mod names;
 mod proxy;
 mod records;
 mod rules;
+mod secrets;
 mod shared;
 mod support;
 mod tls;

@@ -128,6 +128,7 @@ async fn an_exchange_tells_what_happened() {
             "status": 200,
             "bytes_up": 5,
             "bytes_down": 2,
+            "secrets": [],
             "timings": null,
             "error": null,
             "abandoned": false,

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::{Action, Deployment, Event, NotificationId, Outcome, Phonebox, Secrets};
+use phonebox::{Action, Deployment, Event, NotificationId, Outcome, Phonebox, Secret, Secrets};
 use phonebox_test_guests::{Guest, NOOP, POST, PROBE};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -142,9 +142,12 @@ fn deploy(phonebox: &Phonebox, tenant: &str, guest: Guest) -> Deployment {
          [secrets.ORIGIN]\noptional = true\n[secrets.TOKEN]\noptional = true\n"
     );
     let action = Action::assemble(guest.bytes, &manifest).expect("it is an action");
-    let secrets: Secrets = [("ORIGIN", ORIGIN), ("TOKEN", "a-token-of-no-worth")]
-        .into_iter()
-        .collect();
+    let secrets: Secrets = [
+        ("ORIGIN", Secret::revealed(ORIGIN)),
+        ("TOKEN", "a-token-of-no-worth".into()),
+    ]
+    .into_iter()
+    .collect();
     phonebox
         .deploy(tenant, &action, secrets)
         .expect("it can be deployed")

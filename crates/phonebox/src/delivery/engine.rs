@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use phonebox_contract::{Event, Fault, NotificationId, Outcome, Sensitive, Status};
-use phonebox_runtime::{Report, RunError};
+use phonebox_contract::{Event, Fault, NotificationId, Outcome, Status};
+use phonebox_runtime::{Report, RunError, Secret};
 use phonebox_store::{Accept, Accepted, Attempt, Claim, Leased, Node, Store, StoreError, Then};
 use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
@@ -24,6 +24,7 @@ use super::tail::{Happened, Tails};
 use crate::action::{Action, InvalidAction};
 use crate::host::{DeployError, Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
+use crate::secret::{InvalidSecret, Owner};
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
 
@@ -125,6 +126,9 @@ pub enum CannotLoad {
     /// The store does not give it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was given is no secret that can be kept.
+    #[error(transparent)]
+    InvalidSecret(#[from] InvalidSecret),
     /// A secret cannot be decrypted.
     #[error("the secret {name} cannot be read")]
     Secret {
@@ -154,6 +158,7 @@ impl CannotLoad {
         match self {
             Self::Missing(_) => Some("deploy it again".to_owned()),
             Self::Store(error) => Some(error.hint().to_owned()),
+            Self::InvalidSecret(error) => Some(error.hint().to_owned()),
             Self::Secret { .. } => Some(
                 "start phonebox with the key that it was encrypted with, or set it again"
                     .to_owned(),
@@ -172,6 +177,7 @@ impl CannotLoad {
         match self {
             Self::Action(error) => error.fault(),
             Self::Deploy(error) => error.fault(),
+            Self::InvalidSecret(error) => error.fault(),
             _ => Fault::Platform,
         }
     }
@@ -181,6 +187,7 @@ impl CannotLoad {
         match self {
             Self::Missing(_) => "action_missing",
             Self::Store(_) => "store",
+            Self::InvalidSecret(_) => "secret_invalid",
             Self::Secret { .. } => "secret_unreadable",
             Self::Event(_) => "event_unreadable",
             Self::Action(_) => "action_invalid",
@@ -690,44 +697,35 @@ impl Engine {
         loaded.map_err(|_| CannotLoad::ShuttingDown)?
     }
 
+    /// The action that is deployed under this name.
+    pub(crate) async fn deployed_action(
+        &self,
+        tenant: &str,
+        action: &str,
+    ) -> Result<Option<Action>, CannotLoad> {
+        let Some(version) = self.store.deployed(tenant, action).await? else {
+            return Ok(None);
+        };
+        let component = self.store.component(tenant, version.digest).await?;
+        let component = component.ok_or_else(|| CannotLoad::Missing(action.to_owned()))?;
+        // Reading it takes a core for some milliseconds.
+        let action = tokio::task::spawn_blocking(move || Action::from_component(component)).await;
+        Ok(Some(action.map_err(|_| CannotLoad::ShuttingDown)??))
+    }
+
     /// An action's secrets by name.
     pub(crate) async fn kept_secrets(
         &self,
         tenant: &str,
         action: &str,
-    ) -> Result<Vec<(String, Sensitive)>, CannotLoad> {
+    ) -> Result<Vec<(String, Secret)>, CannotLoad> {
+        let owner = Owner { tenant, action };
         let kept = self.store.secrets(tenant, action).await?;
         let open = |(name, sealed): (String, Vec<u8>)| {
-            let value = self.open_secret(tenant, action, &name, &sealed);
-            match value {
-                Ok(value) => Ok((name, Sensitive::new(value))),
-                Err(source) => Err(CannotLoad::Secret { name, source }),
-            }
+            let secret = owner.open(&self.keys, &name, &sealed)?;
+            Ok((name, secret))
         };
         kept.into_iter().map(open).collect()
-    }
-
-    pub(crate) fn seal_secret(
-        &self,
-        tenant: &str,
-        action: &str,
-        name: &str,
-        value: &str,
-    ) -> Vec<u8> {
-        let purpose = ["secret", tenant, action, name];
-        self.keys.seal_secret(&purpose, value.as_bytes())
-    }
-
-    fn open_secret(
-        &self,
-        tenant: &str,
-        action: &str,
-        name: &str,
-        sealed: &[u8],
-    ) -> Result<String, CannotDecrypt> {
-        let purpose = ["secret", tenant, action, name];
-        let value = self.keys.open_secret(&purpose, sealed)?;
-        String::from_utf8(value.to_vec()).map_err(|_| CannotDecrypt)
     }
 }
 

@@ -9,7 +9,7 @@ use phonebox::egress::{Egress, Origin};
 use phonebox::store::{Clock, Filter, Notification, Options, Sqlite, Time};
 use phonebox::{
     AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryOptions, Event, Happened,
-    Keys, Phonebox, Secrets, SendError, Sent, Status, Store, Tenant,
+    Keys, Phonebox, Secret, Secrets, SendError, Sent, Status, Store, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, PROBE};
 use tempfile::TempDir;
@@ -84,9 +84,9 @@ impl Platform {
 
 fn secrets() -> Secrets {
     let secrets = [
-        ("KANNEL_USERNAME", "phonebox"),
-        ("KANNEL_PASSWORD", PASSWORD),
-        ("KANNEL_FROM", "Acme"),
+        ("KANNEL_USERNAME", "phonebox".into()),
+        ("KANNEL_PASSWORD", PASSWORD.into()),
+        ("KANNEL_FROM", Secret::revealed("Acme")),
     ];
     secrets.into_iter().collect()
 }
@@ -413,7 +413,15 @@ async fn an_action_is_replaced_and_rolled_back() {
     let tenant = platform.tenant(&deliveries, "acme").await;
     // An action that does the same and is another.
     let bare = Action::assemble(BARE_KANNEL.bytes, MANIFEST).unwrap();
-    assert_eq!(tenant.deploy(&bare, secrets()).await.unwrap().number, 2);
+    assert_eq!(
+        tenant
+            .deploy(&bare, secrets())
+            .await
+            .unwrap()
+            .version
+            .number,
+        2
+    );
     let versions = tenant.versions("kannel").await.unwrap();
     assert_eq!(versions.len(), 2, "{versions:?}");
     assert_eq!(versions[0].digest, bare.digest().to_bytes());

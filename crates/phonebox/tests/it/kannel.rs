@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::{
-    Action, Deployment, Event, Fault, NotificationId, Outcome, Phonebox, Report, Secrets,
-};
+use phonebox::{Action, Deployment, Event, Fault, NotificationId, Outcome, Phonebox, Report};
 use phonebox_test_guests::{BARE_KANNEL, Guest, KANNEL_RUST};
 
 use crate::gateway::{Alphabet, Gateway, PASSWORD, Sms, USERNAME};
@@ -24,13 +22,11 @@ fn deploy(guest: Guest, gateway: SocketAddr, password: &str) -> Deployment {
         .unwrap();
     let phonebox = Phonebox::builder().egress(egress).build().unwrap();
     let action = Action::assemble(guest.bytes, MANIFEST).unwrap();
-    let secrets: Secrets = [
+    let secrets = action.manifest().grant([
         ("KANNEL_USERNAME", USERNAME),
         ("KANNEL_PASSWORD", password),
         ("KANNEL_FROM", "Acme"),
-    ]
-    .into_iter()
-    .collect();
+    ]);
     phonebox.deploy("acme", &action, secrets).unwrap()
 }
 

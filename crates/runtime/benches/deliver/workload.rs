@@ -13,7 +13,7 @@ use phonebox_contract::{Event, NotificationId, Outcome};
 use phonebox_egress::{Egress, Origin, Policy, Rule};
 use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, Run, Runtime,
-    Share,
+    Secret, Share,
 };
 use phonebox_test_guests::{Guest, NOOP, POST, POST_WASI};
 use tempfile::TempDir;
@@ -231,7 +231,14 @@ fn capabilities(provider: SocketAddr, idle_connections: usize, share: Share) -> 
     let rule = Rule::new(origin, &["POST"], &["/messages"]).expect("it is a rule");
     let policy = Policy::new(vec![rule]).expect("one rule is a policy");
     Capabilities {
-        secrets: Arc::new([("ORIGIN", origin), ("TOKEN", TOKEN)].into_iter().collect()),
+        secrets: Arc::new(
+            [
+                ("ORIGIN", Secret::revealed(origin)),
+                ("TOKEN", TOKEN.into()),
+            ]
+            .into_iter()
+            .collect(),
+        ),
         cache: Arc::new(ActionCache::default()),
         outbound: egress.outbound("acme", Arc::new(policy)),
         share,

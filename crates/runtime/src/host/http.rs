@@ -38,7 +38,11 @@ pub(crate) async fn send(
     record: &Record,
     request: egress::Request,
 ) -> Result<egress::Response, egress::Error> {
-    let (exchange, result) = record.trip.send(request).await;
+    let (exchange, mut result) = record.trip.send(request).await;
+    record.note(&exchange);
+    if let Ok(response) = &mut result {
+        record.scrub(response);
+    }
     let mut exchanges = lock(&record.exchanges);
     // Requests beyond the budget are refused, and recorded up to here.
     if exchanges.len() < EXCHANGES {

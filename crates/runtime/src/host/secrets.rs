@@ -1,4 +1,5 @@
 use crate::bindings::phonebox::action::secrets::Host;
+use crate::capabilities::Mode;
 use crate::sandbox::{State, lock};
 
 /// How many misspelt names a report keeps, and how long they may be.
@@ -16,14 +17,17 @@ impl Host for State {
     }
 
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        let secret = self.capabilities.secrets.get(&name);
-        if secret.is_none() {
+        let Some(secret) = self.capabilities.secrets.get(&name) else {
             let mut missing = lock(&self.record.missing_secrets);
             if missing.len() < MISSING_KEPT && name.len() <= NAME_LIMIT && !missing.contains(&name)
             {
                 missing.push(self.record.redactor().redact(&name));
             }
-        }
-        Ok(secret.map(|secret| secret.reveal().to_owned()))
+            return Ok(None);
+        };
+        Ok(Some(match secret.mode() {
+            Mode::Sealed => self.record.placeholders().stand_in_for(&name),
+            Mode::Revealed => secret.value().reveal().to_owned(),
+        }))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use phonebox_contract::{Event, NotificationId};
 use phonebox_egress::{Egress, Origin, Policy, Rule};
 use phonebox_runtime::{
-    ActionCache, Capabilities, Config, Limits, LoadedAction, Report, Run, Runtime, Secrets,
+    ActionCache, Capabilities, Config, Limits, LoadedAction, Report, Run, Runtime, Secret, Secrets,
 };
 use phonebox_test_guests::{Guest, PROBE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -65,8 +65,11 @@ impl Host {
         host
     }
 
+    /// Secrets whose values the action has.
     pub(crate) fn secrets(mut self, secrets: &[(&str, &str)]) -> Self {
-        let secrets: Secrets = secrets.iter().copied().collect();
+        let revealed =
+            |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::revealed(*value));
+        let secrets: Secrets = secrets.iter().map(revealed).collect();
         self.capabilities.secrets = Arc::new(secrets);
         self
     }

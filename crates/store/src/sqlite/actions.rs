@@ -200,6 +200,22 @@ pub(super) fn put_secret(
         .map(drop)
 }
 
+pub(super) fn replace_secret(
+    connection: &Connection,
+    tenant: &str,
+    action: &str,
+    name: &str,
+    was: &[u8],
+    sealed: &[u8],
+) -> rusqlite::Result<bool> {
+    let replaced = connection
+        .prepare_cached(
+            "UPDATE secret SET sealed = ?5 WHERE tenant = ?1 AND action = ?2 AND name = ?3 AND sealed = ?4",
+        )?
+        .execute(params![tenant, action, name, was, sealed])?;
+    Ok(replaced > 0)
+}
+
 pub(super) fn remove_secret(
     connection: &Connection,
     tenant: &str,

@@ -305,6 +305,20 @@ impl Driver for Sqlite {
         }))
     }
 
+    fn replace_secret(
+        &self,
+        tenant: &str,
+        action: &str,
+        name: &str,
+        was: Vec<u8>,
+        sealed: Vec<u8>,
+    ) -> Answer<'_, bool> {
+        let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
+        Box::pin(self.write(move |connection, _| {
+            actions::replace_secret(connection, &tenant, &action, &name, &was, &sealed)
+        }))
+    }
+
     fn remove_secret(&self, tenant: &str, action: &str, name: &str) -> Answer<'_, bool> {
         let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
         Box::pin(self.write(move |connection, _| {

@@ -542,6 +542,18 @@ pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
         [kept("ACCOUNT", b"two"), kept("TOKEN", b"four")]
     );
     assert_eq!(secrets("acme", "voice").await, []);
+    let replace = async |name: &str, was: &[u8], sealed: &[u8]| {
+        let [was, sealed] = [was, sealed].map(<[u8]>::to_vec);
+        let replaced = store.replace_secret("acme", "sms", name, was, sealed).await;
+        replaced.unwrap()
+    };
+    assert!(replace("TOKEN", b"four", b"six").await);
+    assert!(!replace("TOKEN", b"four", b"seven").await);
+    assert!(!replace("NONE", b"four", b"seven").await);
+    assert_eq!(
+        secrets("acme", "sms").await,
+        [kept("ACCOUNT", b"two"), kept("TOKEN", b"six")]
+    );
     let remove = async |name: &str| store.remove_secret("acme", "sms", name).await.unwrap();
     assert!(remove("TOKEN").await);
     assert!(!remove("TOKEN").await);

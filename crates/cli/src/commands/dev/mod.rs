@@ -304,7 +304,12 @@ fn write_env(path: &Path, inbox: &Inbox, secrets: &Secrets) -> Result<(), Failur
         ),
         ("PHONEBOX_CA".to_owned(), certificate.display().to_string()),
     ];
-    let secret = |name: &str| Some((name.to_owned(), secrets.get(name)?.reveal().to_owned()));
+    let secret = |name: &str| {
+        Some((
+            name.to_owned(),
+            secrets.get(name)?.value().reveal().to_owned(),
+        ))
+    };
     variables.extend(secrets.names().filter_map(secret));
     let mut text = String::new();
     for (name, value) in variables {

@@ -192,6 +192,17 @@ fn run(command: &str, one: &str, two: &str, event: &Event) -> String {
                 Err(error) => format!("{error:?}"),
             }
         }
+        "cache-keep" => {
+            let value = secrets::get(one).unwrap_or_default();
+            let expiry = cache::Expiry {
+                ttl: None,
+                expires_at: None,
+            };
+            match cache::set(one, &value, expiry) {
+                Ok(_) => "kept".to_owned(),
+                Err(error) => format!("{error:?}"),
+            }
+        }
         "cache-get" => format!("{:?}", cache::get(one).map(|entry| entry.value)),
         "cache-delete" => format!("{:?}", cache::delete(one)),
         "send" => send(one, two),

@@ -1,6 +1,8 @@
 //! Requests as an attacker writes them, through both imports. Each is one line of JSON, and what it leaves out is ordinary.
+//! In it, `{{NAME}}` stands for what the host gives as the secret NAME, `((KEY))` for what the cache has under KEY, and
+//! `<<TEXT>>` for the text in Base64.
 
-use probe_guests::world::phonebox::action::http;
+use probe_guests::world::phonebox::action::{cache, http, secrets};
 use serde::Deserialize;
 use wasip2::http::types::{
     Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -34,6 +36,8 @@ pub(crate) struct Request {
     drop_before: String,
     /// Say the answer's headers too.
     show_headers: bool,
+    /// Say it with a bar behind every character, so that nobody finds anything in it.
+    barred: bool,
 }
 
 impl Default for Request {
@@ -54,11 +58,19 @@ impl Default for Request {
             timeout: None,
             drop_before: String::new(),
             show_headers: false,
+            barred: false,
         }
     }
 }
 
 impl Request {
+    fn read(json: &str) -> Result<Self, String> {
+        let wrong = |error: serde_json::Error| format!("the test is wrong: {error}");
+        let mut value: serde_json::Value = serde_json::from_str(json).map_err(wrong)?;
+        fill(&mut value);
+        serde_json::from_value(value).map_err(wrong)
+    }
+
     fn headers(&self) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
         let bytes = |(name, value): &(String, String)| (name.clone(), value.clone().into_bytes());
         let more = (0..self.more_headers).map(|index| {
@@ -76,11 +88,53 @@ impl Request {
     }
 }
 
+/// Puts into all texts what stands in them for something else.
+fn fill(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => {
+            replace(text, "{{", "}}", |name| {
+                secrets::get(name).unwrap_or_default()
+            });
+            let kept = |key: &str| cache::get(key).map_or(String::new(), |entry| entry.value);
+            replace(text, "((", "))", kept);
+            replace(text, "<<", ">>", base64);
+        }
+        Value::Array(values) => values.iter_mut().for_each(fill),
+        Value::Object(values) => values.values_mut().for_each(fill),
+        _ => {}
+    }
+}
+
+fn replace(text: &mut String, open: &str, close: &str, with: impl Fn(&str) -> String) {
+    while let Some((before, rest)) = text.split_once(open) {
+        let Some((inner, after)) = rest.split_once(close) else {
+            return;
+        };
+        *text = format!("{before}{}{after}", with(inner));
+    }
+}
+
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| {
+            bits << 8 | u32::from(chunk.get(at).copied().unwrap_or(0))
+        });
+        for at in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
+            encoded.push(if at > chunk.len() { '=' } else { digit.into() });
+        }
+    }
+    encoded
+}
+
 /// Through `phonebox:action/http`.
 pub(crate) fn buffered(json: &str) -> String {
-    let asked: Request = match serde_json::from_str(json) {
+    let asked = match Request::read(json) {
         Ok(asked) => asked,
-        Err(error) => return format!("the test is wrong: {error}"),
+        Err(error) => return error,
     };
     let request = http::Request {
         method: asked.method.clone(),
@@ -96,6 +150,7 @@ pub(crate) fn buffered(json: &str) -> String {
             response.status,
             asked.show_headers.then_some(&response.headers[..]),
             &response.body,
+            asked.barred,
         ),
         Err(error) => format!("{error:?}"),
     }
@@ -103,9 +158,9 @@ pub(crate) fn buffered(json: &str) -> String {
 
 /// Through `wasi:http`.
 pub(crate) fn wasi(json: &str) -> String {
-    let asked: Request = match serde_json::from_str(json) {
+    let asked = match Request::read(json) {
         Ok(asked) => asked,
-        Err(error) => return format!("the test is wrong: {error}"),
+        Err(error) => return error,
     };
     try_wasi(&asked).unwrap_or_else(|refused| format!("refused: {refused}"))
 }
@@ -154,7 +209,7 @@ fn try_wasi(asked: &Request) -> Result<String, String> {
             .map_err(|error| format!("{error:?}"))?;
     if asked.drop_before == "body" {
         drop(outgoing);
-        return await_response(&response, asked.show_headers);
+        return await_response(&response, asked);
     }
     let stream = outgoing.write().map_err(|()| "stream")?;
     for piece in asked.body().chunks(4096) {
@@ -179,19 +234,24 @@ fn try_wasi(asked: &Request) -> Result<String, String> {
         Some(Fields::from_list(&trailers).map_err(|error| format!("trailer: {error}"))?)
     };
     OutgoingBody::finish(outgoing, trailers).map_err(|error| format!("finish: {error:?}"))?;
-    await_response(&response, asked.show_headers)
+    await_response(&response, asked)
 }
 
-fn await_response(response: &FutureIncomingResponse, show_headers: bool) -> Result<String, String> {
+fn await_response(response: &FutureIncomingResponse, asked: &Request) -> Result<String, String> {
     response.subscribe().block();
     let response = response
         .get()
         .ok_or("not ready")?
         .map_err(|()| "taken")?
         .map_err(|error| format!("{error:?}"))?;
-    let headers = show_headers.then(|| response.headers().entries());
+    let headers = asked.show_headers.then(|| response.headers().entries());
     let body = read(&response)?;
-    Ok(shown(response.status(), headers.as_deref(), &body))
+    Ok(shown(
+        response.status(),
+        headers.as_deref(),
+        &body,
+        asked.barred,
+    ))
 }
 
 fn read(response: &IncomingResponse) -> Result<Vec<u8>, String> {
@@ -204,11 +264,15 @@ fn read(response: &IncomingResponse) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn shown(status: u16, headers: Option<&[(String, Vec<u8>)]>, body: &[u8]) -> String {
+fn shown(status: u16, headers: Option<&[(String, Vec<u8>)]>, body: &[u8], barred: bool) -> String {
     let mut shown = format!("{status} ");
     for (name, value) in headers.unwrap_or_default() {
         shown += &format!("{name}: {}; ", String::from_utf8_lossy(value));
     }
     let body: String = String::from_utf8_lossy(body).chars().take(SHOWN).collect();
-    shown + &body
+    shown += &body;
+    if barred {
+        return shown.chars().flat_map(|c| [c, '|']).collect();
+    }
+    shown
 }

@@ -1,0 +1,431 @@
+//! What stands for a secret, where it is replaced and where that is refused; and what the host signs with.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use phonebox_egress::{
+    Auth, Caller, Credential, Error, Exchange, OriginPattern, Placeholder, Policy, Reason, Request,
+    Response, Rule, SecretFlaw, Verdict,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::{HOST, OK, Provider, post, say};
+
+const TOKEN: &str = r#"hunt"er\22&é="#;
+const PLAIN: &str = "hunter22";
+
+/// A run that has secrets, sealed all of them.
+#[derive(Clone)]
+struct Run {
+    secrets: Vec<(&'static str, Credential)>,
+    placeholders: Vec<Placeholder>,
+}
+
+impl Run {
+    fn new(secrets: &[(&'static str, &str)]) -> Self {
+        let credential = |value: &str| Credential {
+            value: value.into(),
+            origins: None,
+        };
+        let random =
+            (0_u8..).map(|first| std::array::from_fn(|at| first * 7 + u8::try_from(at).unwrap()));
+        Self {
+            secrets: secrets
+                .iter()
+                .map(|(name, value)| (*name, credential(value)))
+                .collect(),
+            placeholders: secrets
+                .iter()
+                .zip(random)
+                .map(|((name, _), random)| Placeholder::new(name, random))
+                .collect(),
+        }
+    }
+
+    fn bound_to(mut self, origin: &str) -> Self {
+        let origins: Arc<[_]> = [OriginPattern::parse(origin).unwrap()].into();
+        for (_, credential) in &mut self.secrets {
+            credential.origins = Some(origins.clone());
+        }
+        self
+    }
+
+    fn placeholder(&self, name: &str) -> &str {
+        let mut all = self.placeholders.iter();
+        all.find(|one| *one.secret == *name).unwrap().as_str()
+    }
+
+    async fn send(
+        &self,
+        provider: &Provider,
+        auth: Option<Value>,
+        request: Request,
+    ) -> (Exchange, Result<Response, Error>) {
+        let rule = Rule::new::<&str, &str>(&provider.base(), &[], &[]).unwrap();
+        let rule = match auth {
+            Some(auth) => rule.with_auth(read(auth)).unwrap(),
+            None => rule,
+        };
+        let egress = provider.door().build().unwrap();
+        let outbound = egress.outbound("acme", Arc::new(Policy::new(vec![rule]).unwrap()));
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let trip = outbound.trip(deadline, Arc::new(self.clone()));
+        trip.send(request).await
+    }
+}
+
+impl Caller for Run {
+    fn action(&self) -> Cow<'_, str> {
+        "9c56cc51".into()
+    }
+
+    fn notification(&self) -> Cow<'_, str> {
+        "019ab3e4".into()
+    }
+
+    fn attempt(&self) -> u32 {
+        1
+    }
+
+    fn mask(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn credential(&self, name: &str) -> Option<Credential> {
+        let mut all = self.secrets.iter();
+        Some(all.find(|(known, _)| *known == name)?.1.clone())
+    }
+
+    fn placeholders(&self) -> Vec<Placeholder> {
+        self.placeholders.clone()
+    }
+}
+
+fn read(auth: Value) -> Auth {
+    serde_json::from_value(auth).unwrap()
+}
+
+fn request(headers: &[(&str, &str)], body: &str) -> Request {
+    Request {
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        body: body.to_owned().into(),
+        ..post(&format!("https://{HOST}/messages"))
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_secret_takes_its_place_on_the_wire() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let run = Run::new(&[("TOKEN", PLAIN), ("QUOTED", TOKEN), ("USER", "account-1")]);
+    let [token, quoted, user] = ["TOKEN", "QUOTED", "USER"].map(|name| run.placeholder(name));
+    let basic = |user: &str, password: &str| {
+        format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+    };
+    let json_type = ("content-type", "application/json; charset=utf-8");
+    let form_type = ("content-type", "application/x-www-form-urlencoded");
+    let cases = [
+        (
+            request(&[("authorization", &format!("Bearer {token}"))], ""),
+            "authorization: Bearer hunter22\r\n".to_owned(),
+        ),
+        (
+            request(&[("X-Api-Key", &format!("App {token}"))], ""),
+            "x-api-key: App hunter22\r\n".to_owned(),
+        ),
+        (
+            request(&[("Authorization", &basic(user, token))], ""),
+            format!("authorization: {}\r\n", basic("account-1", PLAIN)),
+        ),
+        (
+            request(
+                &[(
+                    "Authorization",
+                    &basic("api", token)
+                        .replace("Basic", "basic")
+                        .replace('=', ""),
+                )],
+                "",
+            ),
+            format!("authorization: {}\r\n", basic("api", PLAIN)),
+        ),
+        (
+            request(
+                &[json_type],
+                &format!(r#"{{"n": 1.50, "auth": [{{"key": "a {quoted}"}}], "to": "x"}}"#),
+            ),
+            r#"{"n": 1.50, "auth": [{"key": "a hunt\"er\\22&é="}], "to": "x"}"#.to_owned(),
+        ),
+        (
+            request(
+                &[form_type],
+                &format!("key={quoted}&to=%2B1&pair={user}%3A{token}"),
+            ),
+            "key=hunt%22er%5C22%26%C3%A9%3D&to=%2B1&pair=account-1%3Ahunter22".to_owned(),
+        ),
+    ];
+    for (asked, expected) in cases {
+        let (exchange, result) = run.send(&provider, None, asked).await;
+        assert_eq!(result.unwrap().status, 200);
+        let wire = provider.requests().pop().unwrap();
+        assert!(wire.contains(&expected), "{expected} in {wire}");
+        assert!(!wire.contains(Placeholder::PREFIX), "{wire}");
+        assert!(!exchange.secrets.is_empty());
+        let record = serde_json::to_string(&exchange).unwrap();
+        assert!(!record.contains(PLAIN), "{record}");
+    }
+}
+
+/// S04, S06.
+#[tokio::test]
+async fn elsewhere_it_is_refused_and_nothing_is_sent() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let run = Run::new(&[("TOKEN", PLAIN)]);
+    let other = Run::new(&[("A", "a"), ("B", "b")]);
+    let (token, stale) = (run.placeholder("TOKEN"), other.placeholder("B"));
+    let at = |path: &str| post(&format!("https://{HOST}/{path}"));
+    let encoded = STANDARD.encode(format!("ab:{token}"));
+    let hex: String = token.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let escaped = token.replacen("sealed_", "%73ealed_", 1);
+    let text = [("content-type", "text/plain")];
+    let json_type = [("content-type", "application/json")];
+    let form_type = [("content-type", "application/x-www-form-urlencoded")];
+    let nine = [token; 9].join(" ");
+    let cases = [
+        (at(token), "place"),
+        (at(&format!("messages?key={token}")), "place"),
+        (at(&format!("messages?key={escaped}")), "place"),
+        (at(&format!("messages?key={hex}")), "place"),
+        (request(&[("user-agent", token)], ""), "place"),
+        (request(&[("referer", token)], ""), "place"),
+        (request(&[("idempotency-key", token)], ""), "place"),
+        (request(&[("x-request-token", token)], ""), "place"),
+        (request(&[(token, "x")], ""), "place"),
+        (request(&[("x-trace", &encoded)], ""), "place"),
+        (
+            request(&[("authorization", &format!("Custom {encoded}"))], ""),
+            "place",
+        ),
+        (request(&[], token), "place"),
+        (request(&text, token), "place"),
+        (request(&text, &encoded), "place"),
+        (
+            request(&json_type, &format!(r#"{{"{token}": 1}}"#)),
+            "place",
+        ),
+        (
+            request(&json_type, &format!(r#"{{"a": "{token}""#)),
+            "place",
+        ),
+        (
+            request(&json_type, &format!(r#"{{"a": "{encoded}"}}"#)),
+            "place",
+        ),
+        (request(&form_type, &format!("{token}=1")), "place"),
+        (request(&[("authorization", stale)], ""), "stale"),
+        (
+            request(&json_type, &format!(r#"{{"a": "{stale}"}}"#)),
+            "stale",
+        ),
+        (request(&text, stale), "stale"),
+        (request(&[("authorization", &nine)], ""), "too-many"),
+    ];
+    for (asked, expected) in cases {
+        let shown = format!("{} {:?}", asked.url, asked.headers);
+        let (exchange, result) = run.send(&provider, None, asked).await;
+        assert_eq!(exchange.decision.verdict, Verdict::Denied, "{shown}");
+        assert_eq!(exchange.decision.reason, Reason::Secret, "{shown}");
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), "request-denied");
+        let Error::RequestDenied(denial) = &error else {
+            panic!("{error}")
+        };
+        let flaw = match denial.secret.as_ref().unwrap() {
+            SecretFlaw::Place { secret, .. } => {
+                assert_eq!(secret, "TOKEN");
+                assert!(
+                    error.hint().unwrap().contains("TOKEN"),
+                    "{:?}",
+                    error.hint()
+                );
+                "place"
+            }
+            SecretFlaw::Stale => "stale",
+            SecretFlaw::TooMany => "too-many",
+            other => panic!("{shown}: {other:?}"),
+        };
+        assert_eq!(flaw, expected, "{shown}");
+    }
+    assert_eq!(provider.connections().await, 0, "{:?}", provider.requests());
+}
+
+/// S02.
+#[tokio::test]
+async fn a_secret_goes_to_its_own_origins_alone() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let bearer = json!({ "type": "bearer", "token": "{TOKEN}" });
+    for (origin, allowed) in [
+        (format!("https://{HOST}"), true),
+        ("https://*.ok.com".to_owned(), true),
+        ("https://other.ok.com".to_owned(), false),
+        (format!("https://{HOST}:8443"), false),
+    ] {
+        let run = Run::new(&[("TOKEN", PLAIN)]).bound_to(&origin);
+        let header = format!("Bearer {}", run.placeholder("TOKEN"));
+        let placed = run
+            .send(&provider, None, request(&[("authorization", &header)], ""))
+            .await;
+        let signed = run
+            .send(&provider, Some(bearer.clone()), request(&[], ""))
+            .await;
+        for (exchange, result) in [placed, signed] {
+            if allowed {
+                result.unwrap();
+                assert_eq!(exchange.secrets, ["TOKEN"]);
+                let wire = provider.requests().pop().unwrap();
+                assert!(wire.contains("Bearer hunter22"), "{wire}");
+            } else {
+                let hint = result.unwrap_err().hint().unwrap();
+                assert_eq!(exchange.decision.reason, Reason::Secret, "{origin}");
+                assert!(hint.contains("TOKEN") && hint.contains(HOST), "{hint}");
+            }
+        }
+    }
+    assert_eq!(provider.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn the_host_signs_as_the_rule_says() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let run = Run::new(&[
+        ("USER", "account-1"),
+        ("TOKEN", PLAIN),
+        ("KEY", "Jefe"),
+        ("KEY64", "SmVmZQ=="),
+        ("KEYHEX", "4a656665"),
+    ]);
+    // RFC 4231, test case 2.
+    let message = "what do ya want for nothing?";
+    let tag = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    let hmac = |key: &str, encoding: &str| {
+        json!({
+            "type": "hmac", "algorithm": "sha256", "key": key, "key_encoding": encoding, "message": "{body}", "encoding": "hex",
+            "headers": { "X-Signature": "v1={signature}", "X-What": "{method} {path} {host} {body_sha256_base64}" }
+        })
+    };
+    let what = "x-what: POST /messages api.ok.com s4Hn/sZT/Dq5sXgnI2a4rIf+2NMcsl7R0OHzMYZEyJw=\r\n";
+    let cases = [
+        (
+            json!({ "type": "basic", "user": "{USER}", "password": "{TOKEN}" }),
+            vec![format!(
+                "authorization: Basic {}\r\n",
+                STANDARD.encode("account-1:hunter22")
+            )],
+        ),
+        (
+            json!({ "type": "header", "name": "X-Api-Key", "value": "App {TOKEN}" }),
+            vec!["x-api-key: App hunter22\r\n".to_owned()],
+        ),
+        (
+            hmac("{KEY}", "text"),
+            vec![format!("x-signature: v1={tag}\r\n"), what.to_owned()],
+        ),
+        (
+            hmac("{KEY64}", "base64"),
+            vec![format!("x-signature: v1={tag}\r\n")],
+        ),
+        (
+            hmac("{KEYHEX}", "hex"),
+            vec![format!("x-signature: v1={tag}\r\n")],
+        ),
+    ];
+    for (auth, expected) in cases {
+        let (exchange, result) = run.send(&provider, Some(auth), request(&[], message)).await;
+        result.unwrap();
+        let wire = provider.requests().pop().unwrap();
+        for expected in expected {
+            assert!(wire.contains(&expected), "{expected} in {wire}");
+        }
+        assert!(!exchange.secrets.is_empty());
+    }
+
+    let asked = provider.requests().len();
+    let own = request(&[("x-api-key", "mine")], "");
+    let header = json!({ "type": "header", "name": "X-Api-Key", "value": "{TOKEN}" });
+    let (_, result) = run.send(&provider, Some(header), own).await;
+    assert_eq!(result.unwrap_err().code(), "header-forbidden");
+    for (auth, expected) in [
+        (json!({ "type": "bearer", "token": "{NONE}" }), "NONE"),
+        (hmac("{TOKEN}", "base64"), "key_encoding"),
+    ] {
+        let (exchange, result) = run.send(&provider, Some(auth), request(&[], "")).await;
+        let hint = result.unwrap_err().hint().unwrap();
+        assert_eq!(exchange.decision.reason, Reason::Secret);
+        assert!(hint.contains(expected), "{hint}");
+    }
+    assert_eq!(provider.requests().len(), asked);
+}
+
+#[test]
+fn an_auth_that_cannot_be_kept_says_why() {
+    let headers = |value: &str| json!({ "X-Signature": value });
+    let hmac = |key: &str, message: &str, headers: Value| json!({ "type": "hmac", "algorithm": "sha256", "key": key, "message": message, "encoding": "hex", "headers": headers });
+    for (auth, expected) in [
+        (
+            json!({ "type": "bearer", "token": "hunter22" }),
+            "names no secret",
+        ),
+        (
+            json!({ "type": "bearer", "token": "{TOKEN} {body}" }),
+            "for secrets",
+        ),
+        (
+            json!({ "type": "header", "name": "User-Agent", "value": "{TOKEN}" }),
+            "not a header for credentials",
+        ),
+        (
+            json!({ "type": "header", "name": "Host", "value": "{TOKEN}" }),
+            "can be set",
+        ),
+        (hmac("{KEY}", "{body}", headers("no")), "has the signature"),
+        (hmac("key", "{body}", headers("{signature}")), "no secret"),
+        (
+            hmac("{KEY}", "{signature}", headers("{signature}")),
+            "its own signature",
+        ),
+        (
+            hmac(
+                "{KEY}",
+                "{body}",
+                json!({ "Content-Length": "{signature}" }),
+            ),
+            "can be set",
+        ),
+    ] {
+        let rule = Rule::new::<&str, &str>("https://api.ok.com", &[], &[]).unwrap();
+        let invalid = rule.with_auth(read(auth.clone())).unwrap_err();
+        assert!(invalid.to_string().contains(expected), "{auth}: {invalid}");
+        assert!(!invalid.hint().is_empty());
+    }
+    for (auth, expected) in [
+        (json!({ "type": "bearer", "token": "{TOKEN" }), "no `}`"),
+        (
+            json!({ "type": "bearer", "token": "{token}" }),
+            "in capitals",
+        ),
+        (
+            json!({ "type": "oauth2", "token": "{TOKEN}" }),
+            "unknown variant",
+        ),
+        (json!({ "type": "bearer", "tokne": "{TOKEN}" }), "tokne"),
+    ] {
+        let error = serde_json::from_value::<Auth>(auth.clone()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{auth}: {error}");
+    }
+}
