@@ -38,6 +38,9 @@ impl fmt::Display for Trace<'_> {
                 "            {NOTE}asked for the secret {name}, which it does not have{NOTE:#}"
             )?;
         }
+        for hint in &report.hints {
+            writeln!(f, "            {NOTE}hint{NOTE:#}: {hint}")?;
+        }
         if let (Err(error), Some(fault)) = (&report.result, report.fault()) {
             writeln!(f, "            {BAD}{error}{BAD:#} (fault: {fault})")?;
             if let Some(hint) = error.hint() {

@@ -91,6 +91,7 @@ impl Egress {
                 origin: None,
                 path: None,
                 rule: decision.rule,
+                secret: None,
             }))),
         }
     }

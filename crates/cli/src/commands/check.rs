@@ -98,12 +98,23 @@ impl fmt::Display for Text<'_> {
                 [format!("and {} interfaces of WASI 0.2", wasi.len())],
             )?;
         }
-        let rules = manifest.egress.iter().map(ToString::to_string);
+        let rules = manifest.egress.iter().map(|rule| {
+            let mut line = rule.to_string();
+            if let Some(auth) = rule.auth() {
+                let secrets: Vec<_> = auth.secrets().collect();
+                write!(line, "  {DIM}signed with {}{DIM:#}", secrets.join(", "))
+                    .expect("writing to a String never fails");
+            }
+            line
+        });
         row(f, "reaches", rules)?;
         let secrets = manifest.secrets.iter().map(|(name, spec)| {
             let mut line = name.clone();
             if spec.optional {
                 line.push_str(" (optional)");
+            }
+            if spec.reveal {
+                line.push_str(" (its value)");
             }
             if let Some(description) = &spec.description {
                 write!(line, "  {DIM}{description}{DIM:#}")

@@ -25,3 +25,4 @@ mod refusals;
 mod root_keys;
 mod run;
 mod serve;
+mod signing;

@@ -362,7 +362,7 @@ async fn the_host_signs_as_the_rule_says() {
     assert_eq!(result.unwrap_err().code(), "header-forbidden");
     for (auth, expected) in [
         (json!({ "type": "bearer", "token": "{NONE}" }), "NONE"),
-        (hmac("{TOKEN}", "base64"), "key_encoding"),
+        (hmac("{TOKEN}", "hex"), "key_encoding"),
     ] {
         let (exchange, result) = run.send(&provider, Some(auth), request(&[], "")).await;
         let hint = result.unwrap_err().hint().unwrap();

@@ -11,3 +11,4 @@ mod deliveries;
 mod gate;
 mod gateway;
 mod kannel;
+mod secrets;
