@@ -191,7 +191,9 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
     let (token, stale) = (run.placeholder("TOKEN"), other.placeholder("B"));
     let at = |path: &str| post(&format!("https://{HOST}/{path}"));
     let encoded = STANDARD.encode(format!("ab:{token}"));
-    let hex: String = token.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = token
+        .bytes()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"));
     let escaped = token.replacen("sealed_", "%73ealed_", 1);
     let text = [("content-type", "text/plain")];
     let json_type = [("content-type", "application/json")];

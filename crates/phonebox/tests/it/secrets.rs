@@ -48,10 +48,9 @@ async fn phonebox(status: u16) -> Phonebox {
 
 /// The probe with rules for these origins, and what more its manifest says.
 fn action(origins: &[&str], more: &str) -> Action {
-    let rules: String = origins
-        .iter()
-        .map(|origin| format!("[[egress]]\norigin = \"{origin}\"\n"))
-        .collect();
+    let rules = origins.iter().fold(String::new(), |rules, origin| {
+        rules + &format!("[[egress]]\norigin = \"{origin}\"\n")
+    });
     let manifest = format!(
         "name = \"probe\"\ntrigger = \"custom-phone-provider\"\n{rules}[secrets.TOKEN]\n{more}"
     );
