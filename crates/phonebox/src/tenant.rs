@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonebox_contract::{Event, Fault, NotificationId, Status};
+use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_runtime::{Secret, Secrets};
 use phonebox_store::{
     ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
