@@ -359,10 +359,16 @@ pub(crate) enum Secrets {
         /// The file that its value is in. An end of line at its end is not part of it.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Let the action's code have the value. Otherwise it has what stands for it, and the value goes on the wire alone.
+        #[arg(long)]
+        revealed: bool,
+        /// An origin that it may go to; may be repeated. Without one, those that the deployed action asks for.
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
         #[command(flatten)]
         server: Server,
     },
-    /// List their names.
+    /// List all but their values.
     List {
         /// The action's name.
         action: String,

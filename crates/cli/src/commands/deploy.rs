@@ -1,9 +1,10 @@
 //! `phonebox deploy`: an action goes to a server, and its secrets before it.
 
-use phonebox::{Action, Manifest};
+use phonebox::{Action, Manifest, Mode};
+use serde_json::Value;
 
 use super::secrets;
-use crate::api::{Api, Ask, number, text};
+use crate::api::{Api, Ask, all, number, text};
 use crate::args;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
@@ -40,9 +41,15 @@ pub(super) async fn run(arguments: &args::Deploy, output: Output) -> Result<Code
             ))
             .code(Code::Usage));
     }
+    let rules = action.manifest().egress.iter();
+    let mut origins: Vec<_> = rules.map(|rule| rule.origin().to_owned()).collect();
+    origins.dedup();
     for (secret, value) in &secrets {
-        secrets::set(&api, name, secret, value).await?;
-        output.step("set", format!("the secret {secret}"));
+        // Who gives the values deploys the code, and so grants what it asks for.
+        let reveal = asked_for.get(secret).is_some_and(|spec| spec.reveal);
+        let mode = if reveal { Mode::Revealed } else { Mode::Sealed };
+        let set = secrets::set(&api, name, secret, value, mode, &origins).await?;
+        output.step("set", format!("{secret}, {}", secrets::shown(&set)));
     }
     let ask = Ask::post(&["actions"]).bytes(action.component().to_vec());
     let deployed = api.ask(ask).await.map_err(|failure| {
@@ -53,6 +60,9 @@ pub(super) async fn run(arguments: &args::Deploy, output: Output) -> Result<Code
         }
         failure
     })?;
+    for note in all(&deployed, "notes").iter().filter_map(Value::as_str) {
+        output.step("note", note);
+    }
     output.result(
         format!(
             "version {} of {} is deployed",

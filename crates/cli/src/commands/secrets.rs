@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use http::Method;
-use phonebox::Sensitive;
+use phonebox::{Mode, Sensitive};
 use serde_json::{Value, json};
 
-use crate::api::{Api, Ask, all};
+use crate::api::{Api, Ask, all, text};
 use crate::args;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
@@ -19,6 +19,8 @@ pub(super) async fn run(arguments: args::Secrets, output: Output) -> Result<Code
             action,
             name,
             file: path,
+            revealed,
+            origins,
             server,
         } => {
             let api = Api::new(&server, output)?;
@@ -30,16 +32,25 @@ pub(super) async fn run(arguments: args::Secrets, output: Output) -> Result<Code
             let value = value.reveal();
             let value = value.strip_suffix('\n').unwrap_or(value);
             let value = value.strip_suffix('\r').unwrap_or(value);
-            set(&api, &action, &name, &value.into()).await?;
-            let done = json!({ "action": action, "secret": name });
-            output.result(format!("{name} of {action} is set"), &done);
+            let mode = if revealed {
+                Mode::Revealed
+            } else {
+                Mode::Sealed
+            };
+            let set = set(&api, &action, &name, &value.into(), mode, &origins).await?;
+            output.result(format!("{name} of {action} is set, {}", shown(&set)), &set);
         }
         args::Secrets::List { action, server } => {
             let api = Api::new(&server, output)?;
             let listed = api.ask(Ask::get(&["actions", &action, "secrets"])).await?;
-            let names = all(&listed, "secrets").iter().filter_map(Value::as_str);
-            let rows = names.map(|name| [name.to_owned()]);
-            output.list(["SECRET"], rows, &listed);
+            let rows = all(&listed, "secrets").iter().map(|secret| {
+                [
+                    text(secret, "name"),
+                    shown(secret),
+                    text(secret, "updated_at"),
+                ]
+            });
+            output.list(["SECRET", "THE ACTION HAS IT", "SET AT"], rows, &listed);
         }
         args::Secrets::Remove {
             action,
@@ -56,16 +67,31 @@ pub(super) async fn run(arguments: args::Secrets, output: Output) -> Result<Code
     Ok(Code::Ok)
 }
 
-/// Sets a secret of an action's.
+/// Sets a secret of an action's, and gives what is told of it. Without origins, it goes to those that the action asks for.
 pub(super) async fn set(
     api: &Api,
     action: &str,
     name: &str,
     value: &Sensitive,
-) -> Result<(), Failure> {
+    mode: Mode,
+    origins: &[String],
+) -> Result<Value, Failure> {
     let path = ["actions", action, "secrets", name];
-    let ask = Ask::new(Method::PUT, &path).json(&json!({ "value": value }));
-    api.ask(ask).await.map(drop)
+    let origins = Some(origins).filter(|origins| !origins.is_empty());
+    let secret = json!({ "value": value, "mode": mode, "origins": origins });
+    api.ask(Ask::new(Method::PUT, &path).json(&secret)).await
+}
+
+/// How an action has a secret, and where it may go.
+pub(super) fn shown(secret: &Value) -> String {
+    let origins: Vec<_> = all(secret, "origins")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    match (text(secret, "mode"), &origins[..]) {
+        (mode, []) => format!("{mode}, for what is deployed first"),
+        (mode, origins) => format!("{mode}, for {}", origins.join(", ")),
+    }
 }
 
 /// What is in a file; in standard input, for `-`.

@@ -96,8 +96,20 @@ async fn an_action_is_deployed_and_sends_by_commands_alone() {
         (&json!("kannel"), &json!(1))
     );
     let listed = server.json(&["secrets", "list", "kannel"], "").await;
-    let names = ["KANNEL_FROM", "KANNEL_PASSWORD", "KANNEL_USERNAME"];
-    assert_eq!(listed["secrets"], json!(names));
+    let listed = listed["secrets"].as_array().unwrap().iter();
+    let listed: Vec<_> = listed
+        .map(|secret| (&secret["name"], &secret["mode"], &secret["origins"]))
+        .collect();
+    let origins = json!(["http://kannel.example:13013"]);
+    // As action.toml asks for it, or what was set.
+    let expected = [
+        ("KANNEL_FROM", "revealed"),
+        ("KANNEL_PASSWORD", "sealed"),
+        ("KANNEL_USERNAME", "sealed"),
+    ];
+    let expected = expected.map(|(name, mode)| (json!(name), json!(mode)));
+    let expected = expected.iter().map(|(name, mode)| (name, mode, &origins));
+    assert_eq!(listed, expected.collect::<Vec<_>>());
 
     let ran = server.types(&send, "").await;
     assert_eq!(ran.code, 0, "{ran:?}");
