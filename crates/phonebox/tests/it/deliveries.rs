@@ -2,6 +2,7 @@
 //! the test says.
 
 use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use phonebox::{
     AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryOptions, Event, Happened,
     Keys, Phonebox, Secret, Secrets, SendError, Sent, Status, Store, Tenant,
 };
-use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, PROBE};
+use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, POST, PROBE};
 use tempfile::TempDir;
 
 use crate::gate::{Gate, Mode};
@@ -62,9 +63,16 @@ impl Platform {
     }
 
     async fn start(&self) -> Deliveries {
+        self.start_with(self.gate.address).await
+    }
+
+    /// With another provider, `hung.example`.
+    async fn start_with(&self, hung: SocketAddr) -> Deliveries {
         let egress = Egress::builder()
             .dangerous_plain_http(Origin::parse("http://kannel.example:13013").unwrap())
+            .dangerous_plain_http(Origin::parse("http://hung.example").unwrap())
             .resolve("kannel.example", vec![self.gate.address])
+            .resolve("hung.example", vec![hung])
             .reachable("127.0.0.0/8".parse().unwrap())
             .build()
             .unwrap();
@@ -303,6 +311,98 @@ async fn no_tenant_waits_for_another() {
     // Each once.
     let distinct: std::collections::HashSet<_> = texts.iter().collect();
     assert_eq!((distinct.len(), texts.len()), (61, 61));
+}
+
+/// The provider hangs, and one tenant has ten thousand that wait. Another one's goes through while none of those has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q06_ten_thousand_of_one_tenant_are_not_in_the_way_of_one_of_another() {
+    let hung = Gate::open(Mode::Hold).await;
+    let mut platform = Platform::new(Mode::Accept).await;
+    // So few that one tenant could hold all of them.
+    (platform.options.at_once, platform.options.at_once_of_tenant) = (24, 24);
+    let deliveries = platform.start_with(hung.address).await;
+    let loud = deliveries.tenant("loud");
+    let manifest = "name = \"hung\"\ntrigger = \"custom-phone-provider\"\n[[egress]]\norigin = \"http://hung.example\"\n\
+        [secrets.ORIGIN]\n[secrets.TOKEN]\n";
+    let action = Action::assemble(POST.bytes, manifest).unwrap();
+    let secrets = [("ORIGIN", "http://hung.example"), ("TOKEN", PASSWORD)];
+    let secrets = secrets.into_iter().collect();
+    loud.deploy(&action, secrets).await.unwrap();
+    let quiet = platform.tenant(&deliveries, "quiet").await;
+    let mut sending = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let loud = loud.clone();
+        sending.spawn(async move {
+            for _ in 0..100 {
+                loud.send(event("loud")).await.unwrap();
+            }
+        });
+    }
+    sending.join_all().await;
+    let before = hung.wait_for(19).await.len();
+    let sent = quiet.send(event("quiet")).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    // None of the other tenant's ended meanwhile, or the next would be there.
+    assert_eq!(hung.texts().len(), before);
+    let of_status = |status| Filter {
+        status: Some(status),
+        before: None,
+        most: 20_000,
+    };
+    let waiting = loud.notifications(of_status(Status::Queued)).await.unwrap();
+    let under_way = loud.notifications(of_status(Status::Leased)).await.unwrap();
+    assert_eq!(waiting.len() + under_way.len(), 10_000);
+    assert!(under_way.len() <= 19, "{}", under_way.len());
+    assert_eq!(platform.gate.texts(), ["quiet"]);
+    // It never waited for a slot, nor was it put off.
+    assert_eq!(sent.notification().await.unwrap().unwrap().item.attempts, 1);
+}
+
+#[tokio::test]
+async fn q12_a_clock_that_jumps_makes_no_burst_and_loses_nothing() {
+    let mut platform = Platform::new(Mode::Busy).await;
+    platform.options.circuit.failures = None;
+    let deliveries = platform.start().await;
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let mut sent = Vec::new();
+    for number in 0..30 {
+        let valid = Duration::from_secs(if number < 10 { 600 } else { 5 * 3600 });
+        let text = event(&number.to_string());
+        sent.push(tenant.send(text).valid_for(valid).await.unwrap());
+    }
+    platform.gate.wait_for(30).await;
+    for sent in &sent {
+        let tried = |found: &Notification| found.item.status == Status::Queued;
+        eventually(sent, tried).await;
+    }
+    // An hour ahead: what has expired by then is not sent, and the rest once each, no more at once than ever.
+    platform.gate.set(Mode::Hold);
+    platform.clock.advance(Duration::from_hours(1));
+    platform.gate.wait_for(50).await;
+    let status = async |sent: &Sent| sent.notification().await.unwrap().unwrap().item.status;
+    let (short, long) = sent.split_at(10);
+    for sent in short {
+        eventually(sent, |found| found.item.status == Status::Expired).await;
+    }
+    for sent in long {
+        assert_eq!(status(sent).await, Status::Leased);
+    }
+    platform.gate.set(Mode::Busy);
+    for sent in long {
+        eventually(sent, |found| found.item.status == Status::Queued).await;
+    }
+    assert_eq!(platform.gate.texts().len(), 50);
+    // An hour back, as a process meets it that begins after that: what waits is due no later for it.
+    deliveries.shutdown().await;
+    drop((tenant, sent));
+    platform.gate.set(Mode::Accept);
+    platform.clock = Clock::manual(Time::from_millis(1_700_000_000_000));
+    let deliveries = platform.start().await;
+    platform.clock.advance(Duration::from_secs(7));
+    let texts = platform.gate.wait_for(70).await;
+    let last: std::collections::HashSet<_> = texts.iter().skip(50).collect();
+    assert_eq!((last.len(), texts.len()), (20, 70));
+    deliveries.shutdown().await;
 }
 
 /// Waits until the metrics say this.

@@ -21,6 +21,8 @@ pub(crate) enum Mode {
     Busy,
     /// Not answered until the mode is another.
     Hold,
+    /// Answered with this, head and all.
+    Say(&'static str),
 }
 
 impl Gate {
@@ -37,11 +39,15 @@ impl Gate {
                     while let Some(text) = request(&mut connection).await {
                         arrived.lock().unwrap().push(text);
                         let held = modes.wait_for(|mode| *mode != Mode::Hold).await;
-                        let accepts = held.is_ok_and(|mode| *mode == Mode::Accept);
-                        let answer = if accepts {
-                            "HTTP/1.1 202 Accepted\r\ncontent-length: 25\r\n\r\n0: Accepted for delivery\n"
-                        } else {
-                            "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"
+                        let mode = held.map_or(Mode::Busy, |mode| *mode);
+                        let answer = match mode {
+                            Mode::Accept => {
+                                "HTTP/1.1 202 Accepted\r\ncontent-length: 25\r\n\r\n0: Accepted for delivery\n"
+                            }
+                            Mode::Busy | Mode::Hold => {
+                                "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"
+                            }
+                            Mode::Say(answer) => answer,
                         };
                         if connection.write_all(answer.as_bytes()).await.is_err() {
                             return;
