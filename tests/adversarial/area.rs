@@ -338,7 +338,7 @@ impl Area {
 }
 
 impl Row {
-    fn print(&self, took: std::time::Duration) {
+    pub(crate) fn print(&self, took: std::time::Duration) {
         let took = took.as_secs_f64();
         match &self.outcome {
             Ok(outcome) => println!(
@@ -564,7 +564,7 @@ impl Case<'_> {
 }
 
 /// What a future comes to, or how it panicked.
-async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         let poll = AssertUnwindSafe(|| future.as_mut().poll(context));

@@ -1,10 +1,10 @@
-//! The sandbox holds: every attack of the catalogue that has to do with uploads, computing, calls, requests, answers and
-//! neighbours, made against the shipped binary.
+//! The sandbox holds: every attack of the catalogue that has to do with uploads, computing, calls, requests, answers,
+//! neighbours and the queue, made against the shipped binary.
 //!
 //! Cast: each area of the catalogue is a file. It starts one `phonebox run` ([`host`]) with an evil provider and a good one
 //! around it ([`provider`]), and makes its attacks one after the other ([`area`]). The attackers are the probe of
 //! `tests/guests`, which does what a line of text tells it, and core modules written by hand where no compiler would write
-//! them so ([`core`]).
+//! them so ([`core`]). The queue's attacks are made against `phonebox serve` ([`queue`]).
 //!
 //! One attack in order: what the process holds is counted; the attack is made, and meanwhile another tenant sends messages,
 //! each of which must arrive; then the process must live, its places be free, its descriptors and memory be back, the log
@@ -35,6 +35,9 @@ mod canary;
 mod computing;
 mod core;
 mod egress;
+#[allow(dead_code, reason = "these attacks use a part of it")]
+#[path = "../../crates/phonebox/tests/it/gate.rs"]
+mod gate;
 mod host;
 #[path = "../../crates/componentize/tests/it/hostile.rs"]
 mod hostile;
@@ -42,6 +45,7 @@ mod limits;
 mod logs;
 mod neighbours;
 mod provider;
+mod queue;
 mod secrets;
 mod uploads;
 
@@ -108,6 +112,7 @@ async fn main() -> ExitCode {
         Box::pin(artifacts::attack(&filter)),
         Box::pin(logs::attack(&filter)),
         Box::pin(limits::attack(&filter)),
+        Box::pin(queue::attack(&filter)),
     ];
     let rows: Vec<Vec<Row>> = futures_util::stream::iter(areas)
         .buffer_unordered(AT_ONCE)
