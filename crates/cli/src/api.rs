@@ -68,6 +68,14 @@ struct Problem {
     hint: Option<String>,
 }
 
+/// Server-sent events.
+pub(crate) struct Events<'a> {
+    api: &'a Api,
+    body: Incoming,
+    /// What came and has not been read.
+    text: Vec<u8>,
+}
+
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
@@ -195,6 +203,15 @@ impl Api {
         Err(self.refused(status, &body.unwrap_or_default()))
     }
 
+    /// Events that go on without an end.
+    pub(crate) async fn events(&self, ask: Ask) -> Result<Events<'_>, Failure> {
+        Ok(Events {
+            api: self,
+            body: self.begin(ask).await?,
+            text: Vec::new(),
+        })
+    }
+
     fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>, Failure> {
         // Paths have a meaning of their own for these.
         if let Some(none) = ask
@@ -299,6 +316,43 @@ impl Api {
         match hint.map(ToOwned::to_owned).or(problem.hint) {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl Events<'_> {
+    /// The next one: its name and what it says. That there are no more is an error.
+    pub(crate) async fn next(&mut self) -> Result<(String, Value), Failure> {
+        loop {
+            if let Some(end) = self.text.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.text.drain(..end + 2).collect();
+                let event = String::from_utf8_lossy(&event).into_owned();
+                let field = |name: &str| {
+                    let mut lines = event.lines();
+                    lines.find_map(|line| Some(line.strip_prefix(name)?.trim_start().to_owned()))
+                };
+                // Signs of life have no data.
+                if let (Some(kind), Some(data)) = (field("event:"), field("data:")) {
+                    let data = serde_json::from_str(&data).unwrap_or(Value::Null);
+                    return Ok((kind, data));
+                }
+                continue;
+            }
+            let frame = timeout(ANSWER, self.body.frame()).await;
+            let frame = frame.map_err(|_| {
+                self.api
+                    .unreachable(&io::Error::from(io::ErrorKind::TimedOut))
+            })?;
+            let Some(frame) = frame else {
+                let ended = io::Error::other("it has ended what it was telling");
+                return Err(self.api.unreachable(&ended));
+            };
+            let frame = frame.map_err(|error| self.api.unreachable(&error))?;
+            self.text.extend(frame.data_ref().into_iter().flatten());
+            if self.text.len() > LARGEST {
+                let endless = io::Error::other("an event has no end");
+                return Err(self.api.unreachable(&endless));
+            }
         }
     }
 }

@@ -94,6 +94,9 @@ pub(crate) enum Command {
     RootKey(RootKey),
     /// Tenants of a server, with how much waits for each. For the operator's key.
     Tenants(Tenants),
+    /// Look over what `phonebox serve` would find on this machine: configuration, folders, keys, store, kernel. Ends with 1 if
+    /// it would not run.
+    Doctor(Doctor),
     /// Copy all that a server on this machine has kept into one file, while it runs. The root keys are not in it.
     Backup(Backup),
     /// Start the inbox alone: a local stand-in for Twilio, Vonage and other providers.
@@ -306,6 +309,9 @@ pub(crate) struct Logs {
     /// Of how many notifications at the most.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u32,
+    /// Stay, and print what happens as it happens.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) server: Server,
 }
@@ -467,4 +473,17 @@ pub(crate) struct KeyFile {
     /// The file itself, instead.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The operator's settings. Without it: the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of the server's data.
+    #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
+    pub(crate) data: PathBuf,
+    /// Where the API is to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
 }

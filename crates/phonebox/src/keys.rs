@@ -261,6 +261,11 @@ impl Keys {
             .collect()
     }
 
+    /// Whether a store that has this mark was encrypted with one of them.
+    pub fn can_read(&self, mark: &[u8]) -> bool {
+        self.open(&MARK, mark).is_ok()
+    }
+
     /// The id of the key that encrypts.
     pub(crate) fn active_id(&self) -> RootKeyId {
         RootKeyId(self.ring().active().id)

@@ -27,5 +27,5 @@ pub use row::{
     Hook, Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received,
     Sealed, TenantItem, Then, Told, Version, Webhook,
 };
-pub use sqlite::{Options, Sqlite};
+pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

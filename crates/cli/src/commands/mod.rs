@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod deploy;
 mod dev;
+mod doctor;
 mod inbox;
 mod keys;
 mod logs;
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<Code, Failu
         Command::Completions { shell } => manual::completions(shell),
         Command::Deploy(arguments) => deploy::run(&arguments, output).await,
         Command::Dev(arguments) => dev::run(arguments, output).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, output).await,
         Command::Inbox(arguments) => inbox::run(arguments, output).await,
         Command::Keys(arguments) => keys::run(arguments, output).await,
         Command::Logs(arguments) => logs::run(&arguments, output).await,

@@ -112,20 +112,32 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
+/// The keys that the store is encrypted with, where the operator says that they are.
+pub(super) async fn configured_keys(configured: &KeysConfig) -> Result<Option<Keys>, Failure> {
+    match configured.clone() {
+        KeysConfig {
+            file: Some(_),
+            command: Some(_),
+        } => Err(
+            Failure::new("phonebox.toml has both a file and a command for the keys")
+                .hint("leave one of them out")
+                .code(Code::Usage),
+        ),
+        KeysConfig {
+            file: Some(path), ..
+        } => Ok(Some(Keys::from_file(path)?)),
+        KeysConfig {
+            command: Some(command),
+            ..
+        } => stage::blocking(move || Ok(Some(Keys::from_command(&command)?))).await,
+        _ => Ok(None),
+    }
+}
+
 /// The keys that the store is encrypted with: where the operator says, or made beside the store, which is said.
 async fn keys(configured: &KeysConfig, data: &Path, output: Output) -> Result<Keys, Failure> {
-    if let Some(command) = configured.command.clone() {
-        if configured.file.is_some() {
-            return Err(
-                Failure::new("phonebox.toml has both a file and a command for the keys")
-                    .hint("leave one of them out")
-                    .code(Code::Usage),
-            );
-        }
-        return stage::blocking(move || Ok(Keys::from_command(&command)?)).await;
-    }
-    if let Some(path) = &configured.file {
-        return Ok(Keys::from_file(path)?);
+    if let Some(keys) = configured_keys(configured).await? {
+        return Ok(keys);
     }
     let path = data.join(KEYS);
     output.step(

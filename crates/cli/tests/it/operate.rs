@@ -340,6 +340,108 @@ async fn a_backup_is_made_while_the_server_runs_and_is_good() {
     assert_eq!(again["status"], "sent", "{again}");
 }
 
+/// What stands in the way of a server is told line by line, with the mend.
+#[tokio::test]
+async fn a_doctor_says_what_is_wrong() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    let found = async |server: &Server, arguments: &[&str]| {
+        let doctor = ["doctor", "--config", "phonebox.toml", "--json"];
+        let ran = server.types(&[&doctor, arguments].concat(), "").await;
+        let found: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        let findings = found["findings"].as_array().unwrap().iter();
+        let failed = findings.filter(|finding| finding["state"] == "fail");
+        let failed: Vec<_> = failed
+            .map(|finding| {
+                (
+                    finding["what"].as_str().unwrap().to_owned(),
+                    finding.to_string(),
+                )
+            })
+            .collect();
+        assert_eq!(ran.code, i32::from(!failed.is_empty()), "{ran:?}");
+        (failed, ran.stdout)
+    };
+    let free = ["--listen", "127.0.0.1:0"];
+    let (failed, said) = found(&server, &free).await;
+    assert_eq!(failed, [], "{said}");
+    server.start();
+    let ours = server.url.replace("http://", "");
+    let (failed, said) = found(&server, &["--listen", &ours]).await;
+    assert_eq!(failed, [], "{said}");
+    assert!(
+        said.contains("that of the server that runs from here"),
+        "{said}"
+    );
+    assert!(said.contains("and can be decrypted"), "{said}");
+
+    let taken = gate.address.to_string();
+    let (failed, said) = found(&server, &["--listen", &taken]).await;
+    let [(what, finding)] = &failed[..] else {
+        panic!("{said}")
+    };
+    assert!(what == "port" && finding.contains("--listen"), "{said}");
+    server.kill();
+    let data = server.folder.path().join("phonebox-data");
+    let key = data.join("phonebox.keys");
+    std::fs::write(&key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+    let (failed, said) = found(&server, &free).await;
+    assert!(
+        matches!(&failed[..], [(what, _)] if what == "store"),
+        "{said}"
+    );
+    std::fs::write(&key, "hunter22").unwrap();
+    let (failed, said) = found(&server, &free).await;
+    assert!(
+        matches!(&failed[..], [(what, _)] if what == "root keys"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter22"), "{said}");
+    for beside in ["phonebox.db-wal", "phonebox.db-shm"] {
+        std::fs::remove_file(data.join(beside)).unwrap();
+    }
+    std::fs::write(data.join("phonebox.db"), vec![7; 9000]).unwrap();
+    std::fs::write(server.folder.path().join("phonebox.toml"), "[egres]").unwrap();
+    let (failed, said) = found(&server, &free).await;
+    let what: Vec<_> = failed.iter().map(|(what, _)| &**what).collect();
+    assert_eq!(what, ["configuration", "root keys", "store"], "{said}");
+    let ran = server.types(&["doctor"], "").await;
+    assert!(ran.stdout.contains("ok    disk           "), "{ran:?}");
+}
+
+/// Whoever follows sees an attempt as it ends, and is told when the server does.
+#[tokio::test]
+async fn logs_are_followed() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let before = server.json(&["send", "+12065550100", "--wait"], "").await;
+    let mut following = Command::new(env!("CARGO_BIN_EXE_phonebox"))
+        .args(["logs", "-f", "--json", "--tenant", "acme"])
+        .current_dir(server.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(following.stdout.take().unwrap()));
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let shown = next();
+    assert_eq!(shown["notification"], before["id"], "{shown}");
+    // It was there before it showed what was: nothing is missed from here.
+    let sent = server.json(&["send", "+12065550101", "--wait"], "").await;
+    let shown = next();
+    assert_eq!(shown["notification"], sent["id"], "{shown}");
+    assert_eq!(shown["report"]["outcome"]["kind"], "sent", "{shown}");
+    server.kill();
+    let ended = following.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(69), "{said}");
+    assert!(said.contains("does not answer"), "{said}");
+}
+
 #[tokio::test]
 async fn shells_and_man_know_every_command() {
     let server = Server::new("127.0.0.1:1".parse().unwrap());

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use phonebox_contract::NotificationId;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 use tokio::sync::Semaphore;
 
 use self::queue::Cursor;
@@ -51,6 +51,17 @@ pub struct Options {
     pub largest: Option<u64>,
 }
 
+/// What a database says of itself.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// The version of its schema.
+    pub version: u32,
+    /// Its [mark](Driver::mark), if it has been used.
+    pub mark: Option<Vec<u8>>,
+    /// The latest time that was told when it was used.
+    pub latest: Time,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -67,6 +78,27 @@ impl Sqlite {
         tokio::task::spawn_blocking(move || Self::open_blocking(&path, options))
             .await
             .map_err(io)?
+    }
+
+    /// Looks at a database without changing it, whoever uses it meanwhile.
+    pub async fn inspect(path: impl AsRef<Path>) -> Result<Inspected, StoreError> {
+        let readers = Arc::new(Readers::new(path.as_ref()));
+        let look = |connection: &Connection| {
+            Ok(Inspected {
+                version: connection.query_row("PRAGMA user_version", [], |row| row.get(0))?,
+                mark: connection
+                    .query_row("SELECT sealed FROM mark", [], |row| row.get(0))
+                    .optional()?,
+                latest: connection
+                    .query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))?,
+            })
+        };
+        let inspected = Readers::read(readers, look).await?;
+        let (found, known) = (inspected.version, known());
+        if found > known {
+            return Err(StoreError::Newer { found, known });
+        }
+        Ok(inspected)
     }
 
     /// Copies a database into a new file, whoever uses it meanwhile: what is on disk at one moment.
@@ -578,11 +610,16 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         Ok(found)
     };
     let found = migrating(connection).map_err(|error| failed(&error))?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = known();
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
     Ok(())
+}
+
+/// The latest version that is known.
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
 /// Nobody else is here, so what is leased was left by a process that is gone. Gives the latest time that was told.
