@@ -376,7 +376,7 @@ impl Tenant {
     pub async fn cancel(&self, id: NotificationId) -> Result<bool, StoreError> {
         let canceled = self.engine.store.cancel(&self.name, id).await?;
         if canceled {
-            self.engine.tell(&self.name, id, Status::Canceled);
+            self.engine.canceled(&self.name, id).await;
         }
         Ok(canceled)
     }

@@ -8,14 +8,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use phonebox::store::Version;
-use phonebox::{Action, Digest, Scope, Secret};
+use phonebox::{Action, Digest, Scope, Secret, SecretInfo};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::caller::Asking;
 use crate::notifications::stamp;
 use crate::{App, Problem};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Deployed {
     name: String,
     #[serde(flatten)]
@@ -24,17 +25,85 @@ struct Deployed {
     notes: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Actions)]
+struct Listed {
+    actions: Vec<ListedAction>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Action)]
+struct ListedAction {
+    name: String,
+    deployed: Shown,
+    /// Whether it delivers what the tenant sends.
+    bound: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Versions {
+    versions: Vec<Shown>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Secrets {
+    #[schema(value_type = Vec<SecretInfoShape>)]
+    secrets: Vec<SecretInfo>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Version)]
 struct Shown {
     version: u32,
+    /// SHA-256 of the component.
+    #[schema(value_type = String)]
     digest: Digest,
     created_at: Timestamp,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RollBack)]
 pub(crate) struct Number {
     version: u32,
+}
+
+/// A secret, as [`Secret`] is read.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Secret)]
+#[expect(dead_code, reason = "it describes")]
+struct SecretShape {
+    value: String,
+    /// How the action has it. Default: `sealed`, it has what stands for the value, and that takes its place on the wire.
+    #[schema(nullable = false)]
+    mode: Option<ModeShape>,
+    /// Where it may go. Default: where the action asks to go.
+    origins: Option<Vec<String>>,
+}
+
+/// How an action has a secret.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Mode)]
+enum ModeShape {
+    /// It has what stands for the value.
+    Sealed,
+    /// It has the value.
+    Revealed,
+}
+
+/// What is told of a secret, as [`SecretInfo`] is serialized.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecretInfo)]
+struct SecretInfoShape {
+    name: String,
+    mode: ModeShape,
+    /// Where it may go; null: it is bound to what the action asks for when that is deployed next.
+    origins: Option<Vec<String>>,
+    updated_at: Timestamp,
+    /// Tells whether two values are the same: 16 hexadecimal digits.
+    fingerprint: String,
 }
 
 impl Shown {
@@ -48,6 +117,9 @@ impl Shown {
 }
 
 /// The body is the component, with its manifest in it. It gets the secrets that were set.
+#[utoipa::path(post, path = "/v1/actions", operation_id = "deploy_action", tag = "actions",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 201, description = "It delivers what the tenant sends from now on", body = Deployed)))]
 pub(crate) async fn deploy(
     State(app): State<App>,
     asking: Asking,
@@ -68,22 +140,24 @@ pub(crate) async fn deploy(
     Ok((StatusCode::CREATED, Json(deployed)).into_response())
 }
 
+#[utoipa::path(get, path = "/v1/actions", operation_id = "list_actions", tag = "actions",
+    responses((status = 200, description = "By name", body = Listed)))]
 pub(crate) async fn list(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsRead)?;
     let actions = tenant.actions().await?;
-    let actions: Vec<_> = actions
-        .iter()
-        .map(|action| {
-            serde_json::json!({
-                "name": action.name,
-                "deployed": Shown::new(&action.deployed),
-                "bound": action.bound,
-            })
-        })
-        .collect();
-    Ok(Json(serde_json::json!({ "actions": actions })).into_response())
+    let actions = actions.into_iter().map(|action| ListedAction {
+        deployed: Shown::new(&action.deployed),
+        name: action.name,
+        bound: action.bound,
+    });
+    Ok(Json(Listed {
+        actions: actions.collect(),
+    })
+    .into_response())
 }
 
+#[utoipa::path(get, path = "/v1/actions/{name}/versions", operation_id = "list_versions", tag = "actions", params(("name" = String, Path, description = "The action's name")),
+    responses((status = 200, description = "The latest first", body = Versions)))]
 pub(crate) async fn versions(
     State(app): State<App>,
     asking: Asking,
@@ -91,10 +165,12 @@ pub(crate) async fn versions(
 ) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsRead)?;
     let versions = tenant.versions(&name).await?;
-    let versions: Vec<_> = versions.iter().map(Shown::new).collect();
-    Ok(Json(serde_json::json!({ "versions": versions })).into_response())
+    let versions = versions.iter().map(Shown::new).collect();
+    Ok(Json(Versions { versions }).into_response())
 }
 
+#[utoipa::path(put, path = "/v1/actions/{name}/deployed", operation_id = "roll_back_action", tag = "actions",
+    request_body = Number, params(("name" = String, Path, description = "The action's name")), responses((status = 204, description = "That version runs from now on")))]
 pub(crate) async fn roll_back(
     State(app): State<App>,
     asking: Asking,
@@ -113,6 +189,8 @@ pub(crate) async fn roll_back(
 }
 
 /// All but their values.
+#[utoipa::path(get, path = "/v1/actions/{name}/secrets", operation_id = "list_secrets", tag = "actions", params(("name" = String, Path, description = "The action's name")),
+    responses((status = 200, description = "By name", body = Secrets)))]
 pub(crate) async fn secrets(
     State(app): State<App>,
     asking: Asking,
@@ -120,9 +198,12 @@ pub(crate) async fn secrets(
 ) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsRead)?;
     let secrets = tenant.secrets(&name).await?;
-    Ok(Json(serde_json::json!({ "secrets": secrets })).into_response())
+    Ok(Json(Secrets { secrets }).into_response())
 }
 
+#[utoipa::path(put, path = "/v1/actions/{name}/secrets/{secret}", operation_id = "set_secret", tag = "actions",
+    request_body = SecretShape, params(("name" = String, Path, description = "The action's name"), ("secret" = String, Path, description = "The secret's name", example = "TWILIO_AUTH_TOKEN")),
+    responses((status = 200, description = "Runs that begin from now on get it", body = SecretInfoShape)))]
 pub(crate) async fn set_secret(
     State(app): State<App>,
     asking: Asking,
@@ -135,6 +216,9 @@ pub(crate) async fn set_secret(
     Ok(Json(info).into_response())
 }
 
+#[utoipa::path(delete, path = "/v1/actions/{name}/secrets/{secret}", operation_id = "remove_secret", tag = "actions",
+    params(("name" = String, Path, description = "The action's name"), ("secret" = String, Path, description = "The secret's name", example = "TWILIO_AUTH_TOKEN")),
+    responses((status = 204, description = "It is forgotten")))]
 pub(crate) async fn remove_secret(
     State(app): State<App>,
     asking: Asking,

@@ -1,32 +1,64 @@
 //! Keys to this API. Only the operator's key makes and revokes them.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use phonebox::Scope;
-use serde::Deserialize;
+use jiff::Timestamp;
+use phonebox::{Scope, Sensitive};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::{Asking, is_tenant};
 use crate::notifications::stamp;
+use crate::openapi::ScopeName;
 use crate::{App, Problem};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateKey)]
 pub(crate) struct Wanted {
     /// None: a key to the metrics of the process.
     tenant: Option<String>,
+    #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedKey)]
+struct Created {
+    id: String,
+    #[schema(value_type = String)]
+    key: Sensitive,
+    tenant: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keys)]
+struct Listed {
+    keys: Vec<Shown>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
+struct Shown {
+    id: String,
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Vec<String>,
+    created_at: Timestamp,
+}
+
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Whose {
     tenant: String,
 }
 
 /// The key is in the answer, and nowhere else, ever.
+#[utoipa::path(post, path = "/v1/keys", operation_id = "create_key", tag = "operator", request_body = Wanted,
+    responses((status = 201, description = "It is good from now on", body = Created)))]
 pub(crate) async fn create(
     State(app): State<App>,
     asking: Asking,
@@ -56,30 +88,37 @@ pub(crate) async fn create(
         _ => {}
     }
     let made = app.0.keys.create(tenant.as_deref(), &scopes).await?;
-    let body = serde_json::json!({ "id": made.id, "key": made.key, "tenant": tenant });
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let created = Created {
+        id: made.id,
+        key: made.key,
+        tenant,
+    };
+    Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
+#[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys", tag = "operator", params(Whose),
+    responses((status = 200, description = "A tenant's keys, the earliest first", body = Listed)))]
 pub(crate) async fn list(
     State(app): State<App>,
     asking: Asking,
-    Query(Whose { tenant }): Query<Whose>,
+    whose: Result<Query<Whose>, QueryRejection>,
 ) -> Result<Response, Problem> {
     asking.to(Scope::KeysWrite)?;
+    let Query(Whose { tenant }) = whose?;
     let keys = app.0.keys.list(Some(&tenant)).await?;
-    let keys: Vec<_> = keys
-        .into_iter()
-        .map(|key| {
-            serde_json::json!({
-                "id": key.id,
-                "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
-                "created_at": stamp(key.created_at),
-            })
-        })
-        .collect();
-    Ok(Json(serde_json::json!({ "keys": keys })).into_response())
+    let keys = keys.into_iter().map(|key| Shown {
+        id: key.id,
+        scopes: key.scopes.split(' ').map(ToOwned::to_owned).collect(),
+        created_at: stamp(key.created_at),
+    });
+    Ok(Json(Listed {
+        keys: keys.collect(),
+    })
+    .into_response())
 }
 
+#[utoipa::path(delete, path = "/v1/keys/{id}", operation_id = "revoke_key", tag = "operator",
+    params(("id" = String, Path, description = "The key's id")), responses((status = 204, description = "It is good for nothing more")))]
 pub(crate) async fn revoke(
     State(app): State<App>,
     asking: Asking,

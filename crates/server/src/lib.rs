@@ -9,10 +9,16 @@
 //!
 //! What it refuses to do: decide anything, keep anything, and say anything in an error that the caller has not said before.
 
+#![expect(
+    unused_qualifications,
+    reason = "what utoipa makes of its attributes has some"
+)]
+
 mod actions;
 mod caller;
 mod keys;
 mod notifications;
+mod openapi;
 mod problem;
 mod root_keys;
 mod serve;
@@ -26,8 +32,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
 use phonebox::{ApiKeys, Handle, Scope};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use crate::caller::Asking;
 
@@ -44,50 +52,20 @@ struct App(Arc<Parts>);
 struct Parts {
     handle: Handle,
     keys: ApiKeys,
+    /// What all of this is, as `OpenAPI` has it.
+    described: serde_json::Value,
 }
 
 /// All that there is to be asked.
 pub fn router(handle: Handle) -> Router {
+    let (router, api) = routes().split_for_parts();
     let keys = handle.api_keys();
-    let app = App(Arc::new(Parts { handle, keys }));
-    let component = DefaultBodyLimit::max(phonebox::componentize::SIZE_LIMIT + 1);
-    Router::new()
-        .route(
-            "/v1/notifications",
-            post(notifications::send).get(notifications::list),
-        )
-        .route("/v1/notifications/{id}", get(notifications::show))
-        .route("/v1/notifications/{id}/cancel", post(notifications::cancel))
-        .route("/v1/notifications/{id}/replay", post(notifications::replay))
-        .route(
-            "/v1/notifications/{id}/receipt",
-            post(notifications::receive),
-        )
-        .route("/v1/tail", get(tail::tail))
-        .route("/v1/actions/{name}/versions", get(actions::versions))
-        .route("/v1/actions/{name}/deployed", put(actions::roll_back))
-        .route("/v1/actions/{name}/secrets", get(actions::secrets))
-        .route(
-            "/v1/actions/{name}/secrets/{secret}",
-            put(actions::set_secret).delete(actions::remove_secret),
-        )
-        .route("/v1/root-keys", get(root_keys::list))
-        .route("/v1/root-keys/rotate", post(root_keys::rotate))
-        .route("/v1/tenants", get(tenants::list))
-        .route(
-            "/v1/webhook",
-            put(webhook::put).get(webhook::show).delete(webhook::remove),
-        )
-        .route("/v1/keys", post(keys::create).get(keys::list))
-        .route("/v1/keys/{id}", delete(keys::revoke))
-        .layer(DefaultBodyLimit::max(BODY))
-        .route(
-            "/v1/actions",
-            post(actions::deploy).layer(component).get(actions::list),
-        )
-        .route("/metrics", get(metrics))
-        .route("/livez", get(StatusCode::OK))
-        .route("/readyz", get(ready))
+    let app = App(Arc::new(Parts {
+        handle,
+        keys,
+        described: openapi::complete(&api),
+    }));
+    router
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(
@@ -99,7 +77,44 @@ pub fn router(handle: Handle) -> Router {
         .with_state(app)
 }
 
+/// Every address, with what it says of itself.
+fn routes() -> OpenApiRouter<App> {
+    let component = DefaultBodyLimit::max(phonebox::componentize::SIZE_LIMIT + 1);
+    OpenApiRouter::with_openapi(openapi::Described::openapi())
+        .routes(routes!(notifications::send, notifications::list))
+        .routes(routes!(notifications::show))
+        .routes(routes!(notifications::cancel))
+        .routes(routes!(notifications::replay))
+        .routes(routes!(notifications::receive))
+        .routes(routes!(tail::tail))
+        .routes(routes!(actions::versions))
+        .routes(routes!(actions::roll_back))
+        .routes(routes!(actions::secrets))
+        .routes(routes!(actions::set_secret, actions::remove_secret))
+        .routes(routes!(webhook::put, webhook::show, webhook::remove))
+        .routes(routes!(root_keys::list))
+        .routes(routes!(root_keys::rotate))
+        .routes(routes!(tenants::list))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .layer(DefaultBodyLimit::max(BODY))
+        .routes(routes!(actions::deploy, actions::list).layer(component))
+        .routes(routes!(metrics))
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(openapi::show))
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", operation_id = "is_live", tag = "health",
+    responses((status = 200, description = "It does")))]
+async fn live() -> StatusCode {
+    StatusCode::OK
+}
+
 /// Whether notifications are accepted.
+#[utoipa::path(get, path = "/readyz", operation_id = "is_ready", tag = "health",
+    responses((status = 200, description = "They are")))]
 async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
     if app.0.handle.check().await? {
         Ok(StatusCode::OK)
@@ -109,6 +124,8 @@ async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
 }
 
 /// For a Prometheus, whose key is good for this alone.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operator",
+    responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
     asking.to(Scope::MetricsRead)?;
     let text = app.0.handle.metrics().await?;

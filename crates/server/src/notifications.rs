@@ -14,8 +14,10 @@ use phonebox::{Event, NotificationId, RECEIPTS, Scope, Send, Sent, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Asking;
+use crate::openapi::{EventShape, ReportShape, StatusName};
 use crate::{App, Problem};
 
 /// Longest idempotency key, in bytes.
@@ -30,38 +32,45 @@ const VALID: Duration = Duration::from_hours(24);
 const LISTED: [usize; 2] = [50, 200];
 
 /// What is to be sent.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Send)]
 pub(crate) struct Asked {
     /// The event of Auth0's `custom-phone-provider` trigger, without secrets.
+    #[schema(value_type = EventShape)]
     event: Box<RawValue>,
     /// How long the code in it is valid. Default: 300.
+    #[schema(minimum = 1, maximum = 86400)]
     valid_seconds: Option<u64>,
 }
 
 /// What is to be sent again.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Replay)]
 pub(crate) struct Again {
     /// How long the code in it is valid once more. Default: as long as it still is.
+    #[schema(minimum = 1, maximum = 86400)]
     valid_seconds: Option<u64>,
 }
 
 /// What a provider said of a message that it had accepted.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Receipt {
     status: ReceiptStatus,
     /// The same in the provider's word: 1 to 64 letters, digits, blanks and `-_.:/`.
+    #[schema(pattern = "^[A-Za-z0-9 _.:/-]{1,64}$")]
     provider_status: Option<String>,
     /// The provider's code for what went wrong, as `provider_status`.
+    #[schema(pattern = "^[A-Za-z0-9 _.:/-]{1,64}$")]
     error_code: Option<String>,
     /// When it happened, as the provider says.
     at: Option<Timestamp>,
 }
 
 /// What became of a message, by the provider's word.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ReceiptStatus {
     /// It is on its way still.
@@ -74,26 +83,37 @@ enum ReceiptStatus {
     Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
+    /// Only those in this status.
+    #[param(value_type = Option<StatusName>)]
     status: Option<String>,
+    /// Only those accepted before this one.
+    #[param(value_type = Option<String>)]
     before: Option<NotificationId>,
+    /// Most of them: 50 unless said, and no more than 200.
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notifications)]
 struct Listed {
     notifications: Vec<Shown>,
     /// Give it as `before` for what came before these.
+    #[schema(value_type = Option<String>, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NotificationId>,
 }
 
 /// A notification, as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
 struct Shown {
+    #[schema(value_type = String, example = "ntf_019a7c3e5b7d7c1a8f0e2d4c6b8a0f1e")]
     id: NotificationId,
+    #[schema(value_type = StatusName)]
     status: Status,
     action: String,
     /// Attempts that have begun.
@@ -101,41 +121,62 @@ struct Shown {
     accepted_at: Timestamp,
     /// Of one that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_attempt_at: Option<Timestamp>,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     settled_at: Option<Timestamp>,
     /// The notification that this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     replay_of: Option<NotificationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     attempts: Option<Vec<ShownAttempt>>,
     /// What the provider is reported to have said later, in the order that it came.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     receipts: Option<Vec<ShownReceipt>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeptReceipt)]
 struct ShownReceipt {
+    #[schema(value_type = ReceiptStatus)]
     status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     provider_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     at: Option<Timestamp>,
     received_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
 pub(crate) struct ShownAttempt {
     number: u32,
     began_at: Timestamp,
     ended_at: Timestamp,
     /// Outcome or error, log lines, requests with their decisions, and what it used.
+    #[schema(value_type = Option<ReportShape>)]
     report: Option<Box<RawValue>>,
 }
 
+#[utoipa::path(post, path = "/v1/notifications", operation_id = "send_notification", tag = "notifications",
+    request_body = Asked, params(
+        ("idempotency-key" = Option<String>, Header, description = "Names the request: the same again is the same notification"),
+        ("prefer" = Option<String>, Header, description = "`wait=N` answers with the outcome, after N seconds at the latest, of 30", example = "wait=10"),
+    ),
+    responses(
+        (status = 200, description = "It is settled, or was accepted before", body = Shown),
+        (status = 202, description = "It is on disk, and will be tried until it is settled", body = Shown),
+    ))]
 pub(crate) async fn send(
     State(app): State<App>,
     asking: Asking,
@@ -149,7 +190,17 @@ pub(crate) async fn send(
     accept(tenant.send(event), asked.valid_seconds, &headers).await
 }
 
-/// The body may be left out.
+/// Sends what a settled notification was to send once more, as a new one, until what it says has been erased.
+#[utoipa::path(post, path = "/v1/notifications/{id}/replay", operation_id = "replay_notification", tag = "notifications",
+    request_body = Option<Again>, params(
+        ("id" = String, Path, description = "The notification's id"),
+        ("idempotency-key" = Option<String>, Header, description = "Names the request: the same again is the same notification"),
+        ("prefer" = Option<String>, Header, description = "`wait=N` answers with the outcome, after N seconds at the latest, of 30", example = "wait=10"),
+    ),
+    responses(
+        (status = 200, description = "It is settled, or was accepted before", body = Shown),
+        (status = 202, description = "It is on disk, and will be tried until it is settled", body = Shown),
+    ))]
 pub(crate) async fn replay(
     State(app): State<App>,
     asking: Asking,
@@ -228,6 +279,8 @@ async fn shown(sent: &Sent) -> Result<Shown, Problem> {
     notification.map(Shown::whole).ok_or_else(unknown)
 }
 
+#[utoipa::path(get, path = "/v1/notifications", operation_id = "list_notifications", tag = "notifications", params(Wanted),
+    responses((status = 200, description = "The latest first, without attempts and receipts", body = Listed)))]
 pub(crate) async fn list(
     State(app): State<App>,
     asking: Asking,
@@ -258,6 +311,8 @@ pub(crate) async fn list(
     .into_response())
 }
 
+#[utoipa::path(get, path = "/v1/notifications/{id}", operation_id = "show_notification", tag = "notifications",
+    params(("id" = String, Path, description = "The notification's id")), responses((status = 200, description = "With its attempts and receipts", body = Shown)))]
 pub(crate) async fn show(
     State(app): State<App>,
     asking: Asking,
@@ -269,6 +324,9 @@ pub(crate) async fn show(
     Ok(Json(Shown::whole(found)).into_response())
 }
 
+/// Takes one back that waits.
+#[utoipa::path(post, path = "/v1/notifications/{id}/cancel", operation_id = "cancel_notification", tag = "notifications",
+    params(("id" = String, Path, description = "The notification's id")), responses((status = 200, description = "It will not be sent", body = Shown)))]
 pub(crate) async fn cancel(
     State(app): State<App>,
     asking: Asking,
@@ -289,6 +347,9 @@ pub(crate) async fn cancel(
     ))
 }
 
+/// Keeps what a provider said later of a message that it had accepted. The same again is kept once.
+#[utoipa::path(post, path = "/v1/notifications/{id}/receipt", operation_id = "receive_receipt", tag = "notifications",
+    request_body = Receipt, params(("id" = String, Path, description = "The notification's id")), responses((status = 200, description = "It is on disk", body = Shown)))]
 pub(crate) async fn receive(
     State(app): State<App>,
     asking: Asking,

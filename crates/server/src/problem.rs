@@ -3,9 +3,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use phonebox::{CannotLoad, Fault, Refused, SendError, StoreError, WebhookError};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::FaultName;
 
 /// An error, as it is answered (RFC 9457).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// The HTTP status.
     status: u16,
@@ -15,9 +18,11 @@ pub struct Problem {
     detail: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     hint: Option<String>,
     /// Whose fault it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<FaultName>, nullable = false)]
     fault: Option<Fault>,
     /// Seconds until it may be asked again.
     #[serde(skip)]

@@ -12,42 +12,53 @@ use futures_util::stream;
 use phonebox::{Happened, NotificationId, Scope, Sensitive, Status, Tail};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Asking;
 use crate::notifications::ShownAttempt;
+use crate::openapi::StatusName;
 use crate::{App, Problem};
 
 /// How often a sign of life is sent where nothing happens, and how long a revoked key still sees something.
 const ALIVE: Duration = Duration::from_secs(15);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
+    /// Only what happens to this one.
+    #[param(value_type = Option<String>)]
     notification: Option<NotificationId>,
 }
 
 /// An attempt that ended.
-#[derive(Serialize)]
-struct AttemptEnded<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptEnded<'a> {
+    #[schema(value_type = String)]
     notification: NotificationId,
     #[serde(flatten)]
     attempt: &'a ShownAttempt,
 }
 
 /// Where a notification stands from now on.
-#[derive(Serialize)]
-struct Stands {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Stands {
+    #[schema(value_type = String)]
     notification: NotificationId,
+    #[schema(value_type = StatusName)]
     status: Status,
 }
 
 /// How many events were not sent, because they were not read in time.
-#[derive(Serialize)]
-struct Missed {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Missed {
     count: u64,
 }
 
-/// From now on, without an end: there is nothing to go back to, so `Last-Event-ID` does nothing.
+/// What happens from now on, as server-sent events: `attempt` (`AttemptEnded`), `status` (`Stands`) and, to who reads slowly,
+/// `missed` (`Missed`). There is nothing to go back to: `Last-Event-ID` does nothing. It ends when phonebox does.
+#[utoipa::path(get, path = "/v1/tail", tag = "notifications", params(Wanted),
+    responses((status = 200, description = "Events without an end", body = String, content_type = "text/event-stream")))]
 pub(crate) async fn tail(
     State(app): State<App>,
     asking: Asking,

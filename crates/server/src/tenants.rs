@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use phonebox::Scope;
 use phonebox::store::TenantItem;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Asking;
 use crate::{App, Problem};
@@ -14,22 +15,28 @@ use crate::{App, Problem};
 /// Tenants in one list, unless the caller says, and at the most.
 const LISTED: [usize; 2] = [100, 1000];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
+    /// Only those after this name.
     after: Option<String>,
+    /// Most of them: 100 unless said, and no more than 1,000.
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenants)]
 struct Listed {
     tenants: Vec<Shown>,
     /// Give it as `after` for what comes after these.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
 struct Shown {
     name: String,
     actions: u64,
@@ -37,12 +44,14 @@ struct Shown {
     notifications: Unsettled,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Unsettled {
     queued: u64,
     leased: u64,
 }
 
+#[utoipa::path(get, path = "/v1/tenants", operation_id = "list_tenants", tag = "operator", params(Wanted),
+    responses((status = 200, description = "By name, with how much is not settled of each", body = Listed)))]
 pub(crate) async fn list(
     State(app): State<App>,
     asking: Asking,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use phonebox::store::Webhook;
 use phonebox::{Scope, Tenant, Topic};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::caller::Asking;
 use crate::notifications::stamp;
@@ -17,16 +18,18 @@ use crate::{App, Problem};
 /// Longest address, in bytes.
 const URL: usize = 2048;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PutWebhook)]
 pub(crate) struct Wanted {
     /// Where to: https, a name of the public DNS, and what the operator allows.
+    #[schema(max_length = 2048, example = "https://acme.example.com/phonebox")]
     url: String,
     /// What it is told. Default: everything.
     events: Option<Vec<EventName>>,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 enum EventName {
     #[serde(rename = "notification.settled")]
     Settled,
@@ -35,7 +38,8 @@ enum EventName {
 }
 
 /// A webhook, as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhook)]
 struct Shown {
     url: String,
     events: Vec<EventName>,
@@ -44,20 +48,26 @@ struct Shown {
     waiting: u64,
     /// Since when nothing arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     failing_since: Option<Timestamp>,
     /// Why the latest message did not arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     failure: Option<String>,
     /// Since when it is told nothing, because nothing arrived for a day. Put it again to begin anew.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     disabled_at: Option<Timestamp>,
     /// What messages are signed with. Only in the answer to whoever put it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     secret: Option<String>,
 }
 
 /// Sets it, in place of what was there. Its secret is in the answer, and nowhere else, ever; for a day, the one before it signs
 /// beside it.
+#[utoipa::path(put, path = "/v1/webhook", operation_id = "put_webhook", tag = "webhook", request_body = Wanted,
+    responses((status = 200, description = "It is told from now on", body = Shown)))]
 pub(crate) async fn put(
     State(app): State<App>,
     asking: Asking,
@@ -80,11 +90,15 @@ pub(crate) async fn put(
     Ok(Json(shown).into_response())
 }
 
+#[utoipa::path(get, path = "/v1/webhook", operation_id = "show_webhook", tag = "webhook",
+    responses((status = 200, description = "How it does", body = Shown)))]
 pub(crate) async fn show(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::WebhookWrite)?;
     Ok(Json(shown(&tenant).await?).into_response())
 }
 
+#[utoipa::path(delete, path = "/v1/webhook", operation_id = "remove_webhook", tag = "webhook",
+    responses((status = 204, description = "It is told nothing more")))]
 pub(crate) async fn remove(State(app): State<App>, asking: Asking) -> Result<StatusCode, Problem> {
     let tenant = asking.tenant(&app, Scope::WebhookWrite)?;
     if tenant.remove_webhook().await? {

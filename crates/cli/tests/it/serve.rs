@@ -1,5 +1,6 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
+mod openapi;
 mod tail;
 mod webhook;
 
@@ -159,7 +160,9 @@ impl Server {
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.ok()?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Some(Answer { status, body })
+        let answer = Answer { status, body };
+        openapi::expect(method, path, &answer);
+        Some(answer)
     }
 
     /// What a GET answers that is not JSON.

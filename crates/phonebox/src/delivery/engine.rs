@@ -36,6 +36,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOST: u32 = 20;
 /// How long what found no room waits, and up to a quarter more.
 const NO_ROOM: Duration = Duration::from_secs(1);
+/// How long who watches may take to be told of an attempt that has been written down.
+const TELLING: Duration = Duration::from_millis(100);
 /// How often what dead nodes held is taken back.
 const REAP: Duration = Duration::from_secs(5);
 /// How often what nobody needs is erased.
@@ -592,6 +594,18 @@ impl Engine {
         let (tell, told) = oneshot::channel();
         lock(&self.settled).entry(id).or_default().push(tell);
         told
+    }
+
+    /// Tells that a notification was taken back, after what is still to be told of its latest attempt.
+    pub(crate) async fn canceled(&self, tenant: &str, id: NotificationId) {
+        let ended = async {
+            while lock(&self.under_way).contains(&id) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        // It has been written down and ends in a moment, unless another one has long since taken its place.
+        drop(timeout(TELLING, ended).await);
+        self.tell(tenant, id, Status::Canceled);
     }
 
     /// Tells who watches where a notification stands.

@@ -1,0 +1,75 @@
+//! The API's description: well-formed by the judgement of others, and true of every answer in these tests.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::{Answer, Server};
+use crate::gate::{Gate, Mode};
+use crate::inbox::oracles;
+
+const KEPT: &str = include_str!("../../../../server/openapi.json");
+static DESCRIBED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(KEPT).unwrap());
+
+/// Fails if an answer is not among those that its operation is said to have.
+pub(super) fn expect(method: &str, path: &str, answer: &Answer) {
+    let path = path.split('?').next().unwrap();
+    let paths = DESCRIBED["paths"].as_object().unwrap();
+    let is_of = |template: &str| {
+        let (mut told, mut asked) = (template.split('/'), path.split('/'));
+        let same = told
+            .by_ref()
+            .zip(asked.by_ref())
+            .all(|(told, asked)| told == asked || told.starts_with('{'));
+        same && template.split('/').count() == path.split('/').count()
+    };
+    let item = paths.iter().find(|(template, _)| is_of(template));
+    let (_, item) = item.unwrap_or_else(|| panic!("{path} is not described"));
+    let operation = &item[method.to_lowercase()];
+    let mut response = &operation["responses"][answer.status.to_string()];
+    if let Some(reference) = response["$ref"].as_str() {
+        response = DESCRIBED.pointer(&reference[1..]).unwrap();
+    }
+    assert!(
+        response.is_object(),
+        "{method} {path} is not said to answer {answer:?}"
+    );
+    if let Some(code) = answer.body["code"].as_str() {
+        let schema = &response["content"]["application/problem+json"]["schema"];
+        let codes = &schema["allOf"][1]["properties"]["code"]["enum"];
+        assert!(
+            codes.as_array().unwrap().contains(&json!(code)),
+            "{method} {path} is not said to answer {answer:?}, but {codes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_describes_itself_to_anybody_and_others_understand_it() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.key = "nobody's".to_owned();
+    let answer = server.ask("GET", "/openapi.json", json!({})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.body, *DESCRIBED);
+
+    let Some(clients) = oracles::clients().await else {
+        return;
+    };
+    let path = server.folder.path().join("openapi.json");
+    std::fs::write(&path, answer.body.to_string()).unwrap();
+    let node = Command::new("node")
+        .arg(clients.join("validate-openapi.mjs"))
+        .arg(&path)
+        .output();
+    let said = node.await.unwrap();
+    let found: Value =
+        serde_json::from_slice(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!(
+        found,
+        json!({ "valid": true, "version": "3.1" }),
+        "{found:#}"
+    );
+}
