@@ -375,11 +375,15 @@ impl Server {
     }
 
     async fn deploy(&self, tenant: &str) {
-        for name in ["KANNEL_USERNAME", "KANNEL_PASSWORD", "KANNEL_FROM"] {
+        for (name, value, mode) in [
+            ("KANNEL_USERNAME", "phonebox", "sealed"),
+            ("KANNEL_PASSWORD", "a-horse-of-another-colour", "sealed"),
+            ("KANNEL_FROM", "Acme", "revealed"),
+        ] {
             let path = format!("/v1/actions/kannel/secrets/{name}");
-            let value = json!({ "value": "a-horse-of-another-colour" }).to_string();
-            let answer = self.ask(tenant, "PUT", &path, &[], value.into()).await;
-            assert_eq!(answer.0, 204, "{answer:?}");
+            let secret = json!({ "value": value, "mode": mode }).to_string();
+            let answer = self.ask(tenant, "PUT", &path, &[], secret.into()).await;
+            assert_eq!(answer.0, 200, "{answer:?}");
         }
         let action = Action::assemble(KANNEL_RUST.bytes, MANIFEST).unwrap();
         let component = action.component().to_vec().into();
