@@ -1,5 +1,6 @@
 //! For the fuzz targets alone: what reads hostile bytes, callable on bytes.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -11,9 +12,10 @@ use crate::address;
 use crate::connection::{Connection, Stream, Unanswered};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::message::{self, Response};
-use crate::outbound::{Reading, Spent};
+use crate::message::{self, Request, Response};
+use crate::outbound::{Caller, Reading, Spent};
 use crate::rule::{self, Rule};
+use crate::secret::{Credential, Placeholder, Secrets};
 use crate::target::Target;
 
 /// What the wire may hold at once, in bytes: more than any request.
@@ -66,6 +68,57 @@ pub fn write_request(
         let sending = async move { drop(connection.send(request, deadline).await) };
         tokio::join!(sending, reading).1
     })
+}
+
+/// Puts secrets, by their names and values, into a request of which they may be part: what `placeholders` gives for a name
+/// stands there for its value. None where the request is refused.
+pub fn put_secrets(secrets: &[(String, String)], mut request: Request) -> Option<Request> {
+    struct Run<'a>(&'a [(String, String)]);
+
+    impl Caller for Run<'_> {
+        fn action(&self) -> Cow<'_, str> {
+            "".into()
+        }
+
+        fn notification(&self) -> Cow<'_, str> {
+            "".into()
+        }
+
+        fn attempt(&self) -> u32 {
+            1
+        }
+
+        fn mask(&self, text: &str) -> String {
+            text.to_owned()
+        }
+
+        fn credential(&self, name: &str) -> Option<Credential> {
+            let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+            Some(Credential {
+                value: value.into(),
+                origins: None,
+            })
+        }
+
+        fn placeholders(&self) -> Vec<Placeholder> {
+            placeholders(self.0)
+        }
+    }
+
+    let target = Target::parse(&request.url).ok()?;
+    let run = Run(secrets);
+    Secrets::new(&run, &target.origin)
+        .put_in(&mut request)
+        .ok()?;
+    Some(request)
+}
+
+/// What stands for each of these secrets in [`put_secrets`].
+pub fn placeholders(secrets: &[(String, String)]) -> Vec<Placeholder> {
+    let number = (0_u8..).map(|number| [number; Placeholder::RANDOM]);
+    let each = secrets.iter().zip(number);
+    each.map(|((name, _), random)| Placeholder::new(name, random))
+        .collect()
 }
 
 /// What becomes of an answer that comes in these pieces, and then ends.

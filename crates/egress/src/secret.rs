@@ -376,8 +376,14 @@ fn count_in_json(body: &[u8]) -> Option<usize> {
     Some(within(&serde_json::from_slice(body).ok()?))
 }
 
-/// How many stand in the values of a form.
+/// How many stand in the values of a form, and are not the end of a character that is encoded.
 fn count_in_form(body: &[u8]) -> usize {
+    let begun = |pair: &[u8]| pair.starts_with(b"%") || pair.ends_with(b"%");
+    let split = memmem::find_iter(body, PREFIX)
+        .any(|at| body.get(at.saturating_sub(2)..at).is_some_and(begun));
+    if split {
+        return 0;
+    }
     let decoded = form_urlencoded::parse(body);
     decoded.map(|(_, value)| count(value.as_bytes())).sum()
 }

@@ -230,6 +230,10 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
             "place",
         ),
         (request(&form_type, &format!("{token}=1")), "place"),
+        (
+            request(&form_type, &format!("a={token}&b=%2{token}")),
+            "place",
+        ),
         (request(&[("authorization", stale)], ""), "stale"),
         (
             request(&json_type, &format!(r#"{{"a": "{stale}"}}"#)),
