@@ -57,7 +57,8 @@ pub enum Auth {
     },
     /// A header of the provider's own.
     Header {
-        /// Its name, which says that it is for credentials: see [`Auth::check`].
+        /// Its name. It says that it is for credentials, as `Authorization`, `X-API-Key` and `X-Auth-Token` do: servers do not
+        /// log or reflect those.
         name: String,
         /// Its value, as in `App {INFOBIP_KEY}`.
         value: Text,
@@ -291,8 +292,7 @@ impl Auth {
         }
     }
 
-    /// Whether it can be kept. A header that [`Auth::Header`] sets has a name that says that it is for credentials, such as
-    /// `Authorization`, `X-API-Key` or `X-Auth-Token`: servers do not log or reflect those.
+    /// Whether it can be kept.
     pub(crate) fn check(&self) -> Result<(), InvalidRule> {
         let invalid = |problem: String, mend: &'static str| InvalidRule::Auth { problem, mend };
         let header = |name: &str| {
