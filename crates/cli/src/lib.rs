@@ -88,11 +88,11 @@ fn unread(error: &clap::Error) -> ExitCode {
     .into()
 }
 
-/// The program's own log, on standard error: silent unless it is asked for.
+/// The program's own log, on standard error: silent unless it is asked for, but that of a server.
 fn start_log(arguments: &Arguments) {
-    let level = match arguments.verbose {
-        0 => "error",
-        1 => "info",
+    let level = match (arguments.verbose, &arguments.command) {
+        (0 | 1, Command::Serve(_)) | (1, _) => "info",
+        (0, _) => "error",
         _ => "debug",
     };
     // Where actions run for real, every decision about a request is written down. What libraries would say of what they

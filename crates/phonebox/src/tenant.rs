@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::action::Action;
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
 use crate::host::Deployment;
+use crate::manifest::Manifest;
 use crate::secret::{self, Owner, SecretInfo};
 use crate::webhook::{self, Topic, WebhookError};
 
@@ -178,12 +179,34 @@ impl Tenant {
         let deployment = self.load(action, asked_for.into_iter().collect()).await?;
         let deployed = self.keep(action, None, deployment).await?;
         for (name, was, anew) in newly_bound {
-            // Whoever has set it meanwhile, has said where it may go.
             let store = &self.engine.store;
             let replace = store.replace_secret(&self.name, &manifest.name, &name, was, anew);
-            replace.await?;
+            if !replace.await? {
+                self.bind_secret(manifest, &name).await?;
+            }
         }
         Ok(deployed)
+    }
+
+    /// Binds a secret that is another text by now: because somebody has set it, who may have said where it may go, or because it
+    /// was encrypted with another root key.
+    async fn bind_secret(&self, manifest: &Manifest, name: &str) -> Result<(), CannotLoad> {
+        let (owner, store) = (self.owner(&manifest.name), &self.engine.store);
+        loop {
+            let kept = store.secrets(&self.name, &manifest.name).await?;
+            let Some((_, was)) = kept.into_iter().find(|(kept, _)| kept == name) else {
+                return Ok(());
+            };
+            let one = owner.open(&self.engine.keys, name, &was)?;
+            if one.origins().is_some() {
+                return Ok(());
+            }
+            let anew = owner.seal(&self.engine.keys, name, &secret::bound(one, manifest));
+            let replace = store.replace_secret(&self.name, &manifest.name, name, was, anew);
+            if replace.await? {
+                return Ok(());
+            }
+        }
     }
 
     fn owner<'a>(&'a self, action: &'a str) -> Owner<'a> {

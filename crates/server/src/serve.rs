@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::Problem;
+use crate::problem::ProblemCode;
 
 /// Connections at once. Who comes beyond that waits.
 const CONNECTIONS: usize = 1024;
@@ -64,7 +65,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
-    match timeout(REQUEST, next.run(request)).await {
+    let method = request.method().clone();
+    // Not the address as it was asked: there may be anything in it.
+    let address = request.extensions().get::<MatchedPath>().cloned();
+    let response = match timeout(REQUEST, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -72,5 +76,17 @@ async fn in_time(request: Request, next: Next) -> Response {
             "the request did not come in time",
         )
         .into_response(),
+    };
+    let status = response.status().as_u16();
+    if status >= 400 {
+        let code = response.extensions().get::<ProblemCode>();
+        tracing::info!(
+            %method,
+            address = address.as_ref().map_or("", MatchedPath::as_str),
+            status,
+            code = code.map_or("", |code| code.0),
+            "a request was refused",
+        );
     }
+    response
 }

@@ -542,7 +542,10 @@ fn l06_nothing_is_told(server: &Server) {
         let path = file.unwrap().path();
         all.push((path.display().to_string(), std::fs::read(path).unwrap()));
     }
-    let base64 = base64::engine::general_purpose::STANDARD;
+    for line in ["a notification is settled", "a request was refused"] {
+        let mut windows = all[0].1.windows(line.len());
+        assert!(windows.any(|window| window == line.as_bytes()), "{line}");
+    }
     for canary in [
         "492016",
         "2065550100",
@@ -550,19 +553,7 @@ fn l06_nothing_is_told(server: &Server) {
         "Your Acme code",
         PASSWORD,
     ] {
-        let hex = canary
-            .bytes()
-            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        let percent = canary
-            .bytes()
-            .fold(String::new(), |all, byte| format!("{all}%{byte:02X}"));
-        let aligned = (0..3).map(|before| {
-            let text = base64.encode([&[b' '; 2][..before], canary.as_bytes()].concat());
-            let (skipped, whole) = ([0, 2, 3][before], (before + canary.len()) * 8 / 6);
-            text[skipped..whole].to_owned()
-        });
-        let spellings = [canary.to_owned(), hex.to_uppercase(), hex, percent];
-        for spelling in spellings.into_iter().chain(aligned) {
+        for spelling in spellings(canary) {
             for (name, bytes) in &all {
                 let mut windows = bytes.windows(spelling.len());
                 assert!(
@@ -572,6 +563,33 @@ fn l06_nothing_is_told(server: &Server) {
             }
         }
     }
+}
+
+/// A value as it is, in hexadecimal, percent-encoded, escaped as JSON and as Rust have it, as a list of bytes, and in both
+/// kinds of base64 wherever in a longer text it stands.
+fn spellings(value: &str) -> Vec<String> {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    let each = |format: fn(u8) -> String| value.bytes().map(format).collect::<String>();
+    let list: Vec<_> = value.bytes().map(|byte| byte.to_string()).collect();
+    let mut spellings = vec![
+        value.to_owned(),
+        each(|byte| format!("{byte:02x}")),
+        each(|byte| format!("{byte:02X}")),
+        each(|byte| format!("%{byte:02x}")),
+        each(|byte| format!("%{byte:02X}")),
+        each(|byte| format!("\\u{byte:04x}")),
+        each(|byte| format!("\\x{byte:02x}")),
+        list.join(","),
+        list.join(", "),
+    ];
+    for engine in [STANDARD, URL_SAFE] {
+        for before in 0..3 {
+            let text = engine.encode([&[b' '; 2][..before], value.as_bytes()].concat());
+            let (skipped, whole) = ([0, 2, 3][before], (before + value.len()) * 8 / 6);
+            spellings.push(text[skipped..whole].to_owned());
+        }
+    }
+    spellings
 }
 
 /// How often the server is killed: `PHONEBOX_TEST_KILLS=200` for a longer run.

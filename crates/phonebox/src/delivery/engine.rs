@@ -574,6 +574,14 @@ impl Engine {
         self.tails.tell(tenant, || Happened::Attempt(*id, attempt));
         match next {
             Next::Settled(status) => {
+                tracing::info!(
+                    tenant,
+                    notification = %id,
+                    action = leased.action,
+                    attempt = leased.attempt,
+                    %status,
+                    "a notification is settled",
+                );
                 self.metrics.settled(status, took);
                 self.tell(tenant, *id, status);
             }

@@ -8,6 +8,7 @@
 )]
 
 mod deliveries;
+mod embed;
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod gate;
 mod gateway;
