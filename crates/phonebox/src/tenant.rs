@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
+use phonebox_egress::OriginPattern;
 use phonebox_runtime::{Secret, Secrets};
 use phonebox_store::{
     ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
@@ -264,6 +265,15 @@ impl Tenant {
         let info = owner.tell(&self.engine.keys, name.to_owned(), &sealed)?;
         let store = &self.engine.store;
         store.put_secret(&self.name, action, name, sealed).await?;
+        tracing::info!(
+            target: "phonebox::secrets",
+            tenant = &*self.name,
+            action,
+            secret = name,
+            mode = info.mode.as_str(),
+            origins = ?info.origins.as_deref().map(|origins| origins.iter().map(OriginPattern::as_str).collect::<Vec<_>>()),
+            "a secret was set",
+        );
         self.engine.deployed(&self.name, action, None);
         Ok(info)
     }
@@ -272,6 +282,15 @@ impl Tenant {
     pub async fn remove_secret(&self, action: &str, name: &str) -> Result<bool, StoreError> {
         let remove = self.engine.store.remove_secret(&self.name, action, name);
         let removed = remove.await?;
+        if removed {
+            tracing::info!(
+                target: "phonebox::secrets",
+                tenant = &*self.name,
+                action,
+                secret = name,
+                "a secret was removed",
+            );
+        }
         self.engine.deployed(&self.name, action, None);
         Ok(removed)
     }

@@ -34,6 +34,7 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
         output.plain(DEFAULT);
         return Ok(Code::Ok);
     }
+    keep_memory_to_itself(output);
     let config = Config::read(arguments.config.as_deref())?;
     let data = &arguments.data;
     dirs::make_private(data).map_err(|error| Failure::file("cannot make", data, &error))?;
@@ -68,6 +69,36 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     serve(listener, deliveries).await;
     drop(told);
     Ok(Code::Ok)
+}
+
+/// There are secrets in the memory of this process: it leaves no core file, and others of the same user cannot read it.
+fn keep_memory_to_itself(output: Output) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        if setrlimit(Resource::Core, none).is_err() {
+            output.step(
+                "warning",
+                "a crash may leave a core file, with secrets in it",
+            );
+        }
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+            output.step(
+                "warning",
+                "other processes of this user may read the memory of this one",
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = output;
 }
 
 /// The file that tells commands on this machine where the server is, for as long as it runs.
