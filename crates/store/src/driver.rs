@@ -9,9 +9,9 @@ use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
-    TenantItem, Then, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
+    Filter, Item, Lease, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
+    Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -45,9 +45,9 @@ pub trait Driver: Send + Sync {
         then: Then,
     ) -> Answer<'_, bool>;
 
-    /// Hands out what is due, to one tenant after the other, the longest due of each first. What has expired meanwhile is
-    /// settled as such.
-    fn claim(&self, claim: Claim) -> Answer<'_, Vec<Leased>>;
+    /// Hands out what is due, to one tenant after the other, the longest due of each first. What it finds that has expired
+    /// meanwhile is settled as such.
+    fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
 
     /// When the next one that waits is due, whoever it belongs to.
     fn next_due(&self) -> Answer<'_, Option<Time>>;
@@ -59,8 +59,8 @@ pub trait Driver: Send + Sync {
     fn renew(&self, node: Node, of: Vec<NotificationId>) -> Answer<'_, ()>;
 
     /// Takes back what nodes hold whose leases have run out. What was lost so often that it may be what kills its nodes is
-    /// settled as exhausted. Gives how many there were.
-    fn reap(&self, most_lost: u32) -> Answer<'_, u64>;
+    /// settled as exhausted. Gives all of them: each waits again or is exhausted.
+    fn reap(&self, most_lost: u32) -> Answer<'_, Vec<Stands>>;
 
     /// Gives a lease back unused: there was no attempt, and the next one is due this much later. False where the lease is no
     /// longer the row's.

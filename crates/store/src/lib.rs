@@ -23,9 +23,9 @@ mod time;
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Hook, Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received,
-    Sealed, TenantItem, Then, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
+    Filter, Hook, Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt,
+    Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

@@ -105,6 +105,26 @@ pub struct Claim {
     pub per_tenant: usize,
 }
 
+/// What came of [`Claim`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Claimed {
+    /// What is to be delivered now.
+    pub leased: Vec<Leased>,
+    /// What was found to have expired, and is settled.
+    pub expired: Vec<Stands>,
+}
+
+/// Where a notification stands since the store itself moved it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Stands {
+    /// Whose it is.
+    pub tenant: String,
+    /// Its id.
+    pub id: NotificationId,
+    /// Where it stands.
+    pub status: Status,
+}
+
 /// One try, as it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attempt {

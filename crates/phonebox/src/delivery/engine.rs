@@ -8,7 +8,9 @@ use std::time::Duration;
 use lru::LruCache;
 use phonebox_contract::{Event, Fault, NotificationId, Outcome, Status};
 use phonebox_runtime::{Report, RunError, Secret};
-use phonebox_store::{Accept, Accepted, Attempt, Claim, Leased, Node, Store, StoreError, Then};
+use phonebox_store::{
+    Accept, Accepted, Attempt, Claim, Leased, Node, Stands, Store, StoreError, Then,
+};
 use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -582,7 +584,9 @@ impl Engine {
                     %status,
                     "a notification is settled",
                 );
-                self.metrics.settled(status, took);
+                if status == Status::Sent {
+                    self.metrics.latency(took);
+                }
                 self.tell(tenant, *id, status);
             }
             Next::RetryAfter(_) => {
@@ -621,8 +625,9 @@ impl Engine {
         self.tails.tell(tenant, || Happened::Status(id, status));
     }
 
-    /// Tells who listens how a notification ended.
+    /// Tells who listens how a notification ended, and counts it.
     pub(crate) fn tell(&self, tenant: &str, id: NotificationId, status: Status) {
+        self.metrics.settled(status);
         self.stands(tenant, id, status);
         self.hooks.wake(tenant);
         for listener in lock(&self.settled).remove(&id).into_iter().flatten() {
@@ -783,10 +788,14 @@ impl Engine {
                     return LOOK;
                 }
             };
-            if claimed.is_empty() {
+            for Stands { tenant, id, status } in claimed.expired {
+                tracing::info!(tenant, notification = %id, %status, "a notification is settled");
+                self.tell(&tenant, id, status);
+            }
+            if claimed.leased.is_empty() {
                 break;
             }
-            for leased in claimed {
+            for leased in claimed.leased {
                 self.begin_claimed(leased).await;
             }
         }
@@ -843,14 +852,23 @@ impl Engine {
 
     async fn reap(&self) -> Result<(), StoreError> {
         let reaped = self.store.reap(LOST).await?;
-        if reaped > 0 {
-            self.metrics.lost.inc_by(reaped);
-            tracing::warn!(
-                notifications = reaped,
-                "what was under way when its process ended is tried again",
-            );
-            self.wake();
+        if reaped.is_empty() {
+            return Ok(());
         }
+        self.metrics.lost.inc_by(reaped.len() as u64);
+        tracing::warn!(
+            notifications = reaped.len(),
+            "what was under way when its process ended is tried again",
+        );
+        for Stands { tenant, id, status } in reaped {
+            if status.is_settled() {
+                tracing::error!(tenant, notification = %id, "its process ended too often; it is given up");
+                self.tell(&tenant, id, status);
+            } else {
+                self.stands(&tenant, id, status);
+            }
+        }
+        self.wake();
         Ok(())
     }
 

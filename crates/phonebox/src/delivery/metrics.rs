@@ -183,15 +183,17 @@ impl Metrics {
         self.webhooks.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// It ended so, this long after it was accepted.
-    pub(super) fn settled(&self, status: Status, after: Duration) {
+    /// A notification ended so.
+    pub(super) fn settled(&self, status: Status) {
         let label = StatusLabel {
             status: status.as_str(),
         };
         self.settled.get_or_create(&label).inc();
-        if status == Status::Sent {
-            self.latency_seconds.observe(after.as_secs_f64());
-        }
+    }
+
+    /// It was sent, this long after it was accepted.
+    pub(super) fn latency(&self, after: Duration) {
+        self.latency_seconds.observe(after.as_secs_f64());
     }
 
     /// All of it, in the text format of OpenMetrics.

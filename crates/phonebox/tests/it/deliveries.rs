@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::store::{Clock, Filter, Notification, Options, Sqlite, Time};
+use phonebox::store::{Accept, Claim, Clock, Filter, Node, Notification, Options, Sqlite, Time};
 use phonebox::{
     AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryOptions, Event, Happened,
-    Keys, Phonebox, Secret, Secrets, SendError, Sent, Status, Store, Tenant,
+    Keys, NotificationId, Phonebox, Secret, Secrets, SendError, Sent, Status, Store, Tail, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, POST, PROBE};
 use tempfile::TempDir;
@@ -68,6 +68,10 @@ impl Platform {
 
     /// With another provider, `hung.example`.
     async fn start_with(&self, hung: SocketAddr) -> Deliveries {
+        self.start_on(self.store().await, hung).await
+    }
+
+    async fn start_on(&self, store: Store, hung: SocketAddr) -> Deliveries {
         let egress = Egress::builder()
             .dangerous_plain_http(Origin::parse("http://kannel.example:13013").unwrap())
             .dangerous_plain_http(Origin::parse("http://hung.example").unwrap())
@@ -77,7 +81,7 @@ impl Platform {
             .build()
             .unwrap();
         let phonebox = Phonebox::builder().egress(egress).build().unwrap();
-        let started = phonebox.start(self.store().await, self.keys.clone(), self.options.clone());
+        let started = phonebox.start(store, self.keys.clone(), self.options.clone());
         started.await.unwrap()
     }
 
@@ -224,6 +228,71 @@ async fn what_has_expired_is_not_sent() {
         Status::Expired
     );
     assert_eq!(platform.gate.texts(), ["short"]);
+}
+
+/// The next that is told of where a notification stands, skipping attempts.
+async fn next_status(tail: &mut Tail) -> (NotificationId, Status) {
+    loop {
+        let next = tokio::time::timeout(Duration::from_mins(1), tail.next());
+        match next.await.expect("nothing more is told").as_deref() {
+            Some(Happened::Status(id, status)) => return (*id, *status),
+            Some(Happened::Attempt(..)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_settles_is_told_like_all_else() {
+    let platform = Platform::new(Mode::Busy).await;
+    let (store, clock) = (platform.store().await, &platform.clock);
+    // What it is to be lost once more too often, by other nodes.
+    let doomed = Accept {
+        id: NotificationId::new(),
+        action: "kannel".to_owned(),
+        idempotency_key: None,
+        request: [0; 32],
+        payload: Vec::new(),
+        valid: Duration::from_hours(1),
+        lease: Some(Node([9; 16])),
+        replay_of: None,
+    };
+    let doomed_id = doomed.id;
+    store.accept("acme", doomed).await.unwrap();
+    for _ in 1..20 {
+        clock.advance(Store::LEASE + Duration::from_millis(1));
+        store.reap(20).await.unwrap();
+        let claim = Claim {
+            node: Node([9; 16]),
+            most: 1,
+            per_tenant: 1,
+        };
+        assert_eq!(store.claim(claim).await.unwrap().leased.len(), 1);
+    }
+    clock.advance(Store::LEASE + Duration::from_millis(1));
+    let deliveries = platform.start_on(store, platform.gate.address).await;
+    // Before anything that was begun has had its turn: this thread is the only one.
+    let mut tail = deliveries.tenant("acme").tail().unwrap();
+    assert_eq!(next_status(&mut tail).await, (doomed_id, Status::Exhausted));
+    measured(
+        &deliveries,
+        "phonebox_notifications_settled_total{status=\"exhausted\"} 1",
+    )
+    .await;
+
+    let tenant = platform.tenant(&deliveries, "acme").await;
+    let sent = tenant.send(event("one")).await.unwrap();
+    assert_eq!(next_status(&mut tail).await, (sent.id(), Status::Leased));
+    assert_eq!(next_status(&mut tail).await, (sent.id(), Status::Queued));
+    platform.clock.advance(Duration::from_mins(6));
+    assert_eq!(next_status(&mut tail).await, (sent.id(), Status::Expired));
+    measured(
+        &deliveries,
+        "phonebox_notifications_settled_total{status=\"expired\"} 1",
+    )
+    .await;
+    assert_eq!(sent.settled().await.unwrap(), Status::Expired);
+    deliveries.shutdown().await;
 }
 
 #[tokio::test]

@@ -20,9 +20,9 @@ use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Deploy, Depth, Filter,
-    Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
-    TenantItem, Then, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
+    Filter, Item, Lease, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
+    Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -197,7 +197,7 @@ impl Driver for Sqlite {
         }))
     }
 
-    fn claim(&self, claim: Claim) -> Answer<'_, Vec<Leased>> {
+    fn claim(&self, claim: Claim) -> Answer<'_, Claimed> {
         let cursor = self.cursor.clone();
         Box::pin(self.write(move |connection, now| {
             let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,7 +219,7 @@ impl Driver for Sqlite {
         Box::pin(self.write(move |connection, now| queue::renew(connection, now, node, &of)))
     }
 
-    fn reap(&self, most_lost: u32) -> Answer<'_, u64> {
+    fn reap(&self, most_lost: u32) -> Answer<'_, Vec<Stands>> {
         Box::pin(self.write(move |connection, now| queue::reap(connection, now, most_lost)))
     }
 

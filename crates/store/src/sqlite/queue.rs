@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{sql, time};
 use crate::driver::Store;
 use crate::row::{
-    Accept, Accepted, Attempt, Claim, Depth, Filter, Item, Lease, Leased, Node, Notification,
-    Receipt, Received, Then,
+    Accept, Accepted, Attempt, Claim, Claimed, Depth, Filter, Item, Lease, Leased, Node,
+    Notification, Receipt, Received, Stands, Then,
 };
 use crate::time::Time;
 
@@ -148,15 +148,15 @@ pub(super) fn claim(
     now: Time,
     claim: Claim,
     cursor: &mut Cursor,
-) -> rusqlite::Result<Vec<Leased>> {
-    let mut claimed = Vec::new();
+) -> rusqlite::Result<Claimed> {
+    let mut claimed = Claimed::default();
     // How many of each tenant are under way. None: it has nothing more that is due, or no room for it.
     let mut under_way: HashMap<String, Option<usize>> = HashMap::new();
     if next_due(connection)?.is_none_or(|due| due > now) {
         return Ok(claimed);
     }
     let mut gave_nothing = None;
-    while claimed.len() < claim.most {
+    while claimed.leased.len() < claim.most {
         let Some(tenant) = next_tenant(connection, cursor)? else {
             break;
         };
@@ -170,12 +170,12 @@ pub(super) fn claim(
             None => Some(leased_by(connection, &tenant)?),
         };
         let next = match running.filter(|running| *running < claim.per_tenant) {
-            Some(_) => lease_next(connection, now, &tenant, claim.node)?,
+            Some(_) => lease_next(connection, now, &tenant, claim.node, &mut claimed.expired)?,
             None => None,
         };
         if let Some(leased) = next {
             under_way.insert(tenant, running.map(|running| running + 1));
-            claimed.push(leased);
+            claimed.leased.push(leased);
             gave_nothing = None;
         } else {
             under_way.insert(tenant.clone(), None);
@@ -206,12 +206,13 @@ fn leased_by(connection: &Connection, tenant: &str) -> rusqlite::Result<usize> {
         .map(|count| count as usize)
 }
 
-/// Leases what has been due longest of a tenant.
+/// Leases what has been due longest of a tenant, and adds to `expired` what it comes by that has.
 fn lease_next(
     connection: &Connection,
     now: Time,
     tenant: &str,
     node: Node,
+    expired: &mut Vec<Stands>,
 ) -> rusqlite::Result<Option<Leased>> {
     loop {
         let due = connection
@@ -232,6 +233,11 @@ fn lease_next(
                     "UPDATE notification SET status = 'expired', settled_at = ?2 WHERE seq = ?1",
                 )?
                 .execute(params![seq, sql(now)])?;
+            expired.push(Stands {
+                tenant: tenant.to_owned(),
+                id,
+                status: Status::Expired,
+            });
             continue;
         }
         return connection
@@ -310,16 +316,26 @@ pub(super) fn renew(
     Ok(())
 }
 
-pub(super) fn reap(connection: &Connection, now: Time, most_lost: u32) -> rusqlite::Result<u64> {
+pub(super) fn reap(
+    connection: &Connection,
+    now: Time,
+    most_lost: u32,
+) -> rusqlite::Result<Vec<Stands>> {
     connection
         .prepare_cached(
             "UPDATE notification
              SET status = iif(lost + 1 >= ?2, 'exhausted', 'queued'), lost = lost + 1, run_at = ?1,
                  settled_at = iif(lost + 1 >= ?2, ?1, NULL), lease_owner = NULL, lease_until = NULL
-             WHERE status = 'leased' AND lease_until < ?1",
+             WHERE status = 'leased' AND lease_until < ?1 RETURNING tenant, id, status",
         )?
-        .execute(params![sql(now), most_lost])
-        .map(|count| count as u64)
+        .query_map(params![sql(now), most_lost], |row| {
+            Ok(Stands {
+                tenant: row.get(0)?,
+                id: id(row, 1)?,
+                status: status(row, 2)?,
+            })
+        })?
+        .collect()
 }
 
 pub(super) fn release(

@@ -11,7 +11,7 @@ use phonebox_store::{
     Receipt, Received, Sealed, Store, TenantItem, Then, Told,
 };
 
-use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy};
+use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy, stands};
 
 macro_rules! conformance {
     ($name:ident, $fresh:expr, [$($test:ident),* $(,)?]) => {
@@ -161,7 +161,7 @@ pub(crate) async fn an_attempt_is_written_with_what_follows(fresh: Fresh) {
 pub(crate) async fn only_the_lease_of_the_row_counts(fresh: Fresh) {
     let old = fresh.lease("acme").await;
     fresh.clock.advance(Store::LEASE + Duration::from_secs(1));
-    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 1);
+    assert_eq!(fresh.reap(LOST).await, 1);
     // Nobody has it: the old lease is no lease any more.
     assert!(!fresh.settle(&old, Then::Settled(Status::Sent)).await);
     let new = fresh.claim(1).await.remove(0);
@@ -261,8 +261,10 @@ pub(crate) async fn what_has_expired_is_never_handed_out(fresh: Fresh) {
     let id = fresh.queue("acme").await;
     fresh.clock.advance(VALID);
     let fresher = fresh.queue("acme").await;
-    let ids: Vec<_> = fresh.claim(10).await.iter().map(|one| one.id).collect();
+    let claimed = fresh.claim_all_for(THERE, 10, 100).await;
+    let ids: Vec<_> = claimed.leased.iter().map(|one| one.id).collect();
     assert_eq!(ids, [fresher]);
+    assert_eq!(claimed.expired, [stands("acme", id, Status::Expired)]);
     let item = fresh.store.notification("acme", id).await.unwrap();
     let item = item.unwrap().item;
     assert_eq!((item.status, item.attempts), (Status::Expired, 0));
@@ -272,10 +274,10 @@ pub(crate) async fn what_has_expired_is_never_handed_out(fresh: Fresh) {
 pub(crate) async fn what_a_dead_node_held_comes_back(fresh: Fresh) {
     let leased = fresh.lease("acme").await;
     fresh.clock.advance(Store::LEASE);
-    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
+    assert_eq!(fresh.reap(LOST).await, 0);
     fresh.clock.advance(Duration::from_millis(1));
-    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 1);
-    assert_eq!(fresh.store.reap(LOST).await.unwrap(), 0);
+    assert_eq!(fresh.reap(LOST).await, 1);
+    assert_eq!(fresh.reap(LOST).await, 0);
     let again = fresh.claim(10).await.remove(0);
     assert_eq!((again.id, again.attempt, again.lost), (leased.id, 2, 1));
 }
@@ -284,7 +286,13 @@ pub(crate) async fn what_kills_its_nodes_ends(fresh: Fresh) {
     let id = fresh.lease("acme").await.id;
     for attempt in 1..=3 {
         fresh.clock.advance(Store::LEASE + Duration::from_millis(1));
-        assert_eq!(fresh.store.reap(3).await.unwrap(), 1);
+        let status = if attempt < 3 {
+            Status::Queued
+        } else {
+            Status::Exhausted
+        };
+        let reaped = fresh.store.reap(3).await.unwrap();
+        assert_eq!(reaped, [stands("acme", id, status)]);
         assert_eq!(fresh.claim(1).await.len(), usize::from(attempt < 3));
     }
     let item = fresh.store.notification("acme", id).await.unwrap();
@@ -303,8 +311,8 @@ pub(crate) async fn a_node_that_lives_keeps_what_it_has(fresh: Fresh) {
         let of_other = fresh.store.renew(THERE, vec![leased.id, forgotten.id]);
         of_other.await.unwrap();
         // What it does not name, it does not have any more.
-        let reaped = fresh.store.reap(LOST).await.unwrap();
-        assert_eq!(reaped, u64::from(round == 2));
+        let reaped = fresh.reap(LOST).await;
+        assert_eq!(reaped, usize::from(round == 2));
     }
     assert!(fresh.settle(&leased, Then::Settled(Status::Sent)).await);
     assert!(!fresh.settle(&forgotten, Then::Settled(Status::Sent)).await);
@@ -659,7 +667,7 @@ pub(crate) async fn whatever_settles_leaves_a_message(fresh: Fresh) {
     assert_eq!(fresh.store.next_message().await.unwrap(), Some(now));
     fresh.clock.advance(VALID * 2);
     assert_eq!(fresh.claim(1).await, []);
-    fresh.store.reap(1).await.unwrap();
+    fresh.reap(1).await;
     let found: HashSet<_> = messages(&fresh, 100)
         .await
         .into_iter()
@@ -827,7 +835,7 @@ pub(crate) async fn many_at_once(fresh: Fresh) {
                     most: 3,
                     per_tenant: 100,
                 };
-                for leased in store.claim(claim).await.unwrap() {
+                for leased in store.claim(claim).await.unwrap().leased {
                     seen.push(leased.id);
                     taken.fetch_add(1, Ordering::SeqCst);
                     let attempt = crate::harness::attempt(1, clock.now());

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use phonebox_contract::NotificationId;
+use phonebox_contract::{NotificationId, Status};
 use phonebox_store::{
-    Accept, Accepted, Attempt, Claim, Clock, Deploy, Leased, Node, Options, Sqlite, Store, Then,
-    Time,
+    Accept, Accepted, Attempt, Claim, Claimed, Clock, Deploy, Leased, Node, Options, Sqlite,
+    Stands, Store, Then, Time,
 };
 use tempfile::TempDir;
 
@@ -60,6 +60,16 @@ impl Fresh {
         most: usize,
         per_tenant: usize,
     ) -> Vec<Leased> {
+        self.claim_all_for(node, most, per_tenant).await.leased
+    }
+
+    /// With what was found to have expired.
+    pub(crate) async fn claim_all_for(
+        &self,
+        node: Node,
+        most: usize,
+        per_tenant: usize,
+    ) -> Claimed {
         let claim = Claim {
             node,
             most,
@@ -75,6 +85,19 @@ impl Fresh {
         } = leased;
         let settled = self.store.settle(tenant, *id, *lease, attempt, then);
         settled.await.unwrap()
+    }
+
+    /// Takes back what dead nodes held. Gives how many there were.
+    pub(crate) async fn reap(&self, most_lost: u32) -> usize {
+        self.store.reap(most_lost).await.unwrap().len()
+    }
+}
+
+pub(crate) fn stands(tenant: &str, id: NotificationId, status: Status) -> Stands {
+    Stands {
+        tenant: tenant.to_owned(),
+        id,
+        status,
     }
 }
 

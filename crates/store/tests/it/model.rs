@@ -1,13 +1,13 @@
 //! The queue against a list in memory: whatever is done in whatever order, both say the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use phonebox_contract::{NotificationId, Status};
-use phonebox_store::{Accepted, Item, Leased, Node, Store, Then, Time};
+use phonebox_store::{Accepted, Item, Leased, Node, Stands, Store, Then, Time};
 use proptest::prelude::*;
 
-use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept};
+use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, stands};
 
 const TENANTS: [&str; 3] = ["a", "b", "c"];
 const NODES: [Node; 2] = [HERE, THERE];
@@ -176,19 +176,20 @@ impl World {
             }
             Step::Reap => {
                 let reaped = store.reap(LOST).await.unwrap();
-                let mut expected = 0;
+                let mut expected = HashSet::new();
                 for row in &mut self.rows {
                     if row.owner.is_some() && row.until < now {
-                        expected += 1;
                         row.lost += 1;
                         let exhausted = row.lost >= LOST;
                         row.wait(now);
                         if exhausted {
                             row.settle(Status::Exhausted, now);
                         }
+                        expected.insert(stands(row.tenant, row.item.id, row.item.status));
                     }
                 }
-                assert_eq!(reaped, expected);
+                assert_eq!(reaped.len(), expected.len());
+                assert_eq!(reaped.into_iter().collect::<HashSet<_>>(), expected);
             }
             Step::Pass(span) => self.fresh.clock.advance(span),
         }
@@ -240,7 +241,8 @@ impl World {
             let fit = of_tenant().filter(fit).count();
             room.insert(tenant, fit.min(per_tenant.saturating_sub(running)));
         }
-        let claimed = self.fresh.claim_for(node, most, per_tenant).await;
+        let claimed = self.fresh.claim_all_for(node, most, per_tenant).await;
+        let (claimed, expired) = (claimed.leased, claimed.expired);
         let total: usize = room.values().sum();
         assert_eq!(claimed.len(), total.min(most), "{room:?}: {claimed:?}");
         let mut given: HashMap<&str, usize> = HashMap::new();
@@ -264,11 +266,14 @@ impl World {
             );
         }
         // Claiming finds what has expired, of those that it comes by: those of tenants that had room.
-        self.find_expired(now).await;
+        let found = self.find_expired(now).await;
+        assert_eq!(expired.len(), found.len(), "{expired:?}");
+        assert_eq!(expired.into_iter().collect::<HashSet<_>>(), found);
     }
 
-    /// Takes over that something expired, after seeing that it had.
-    async fn find_expired(&mut self, now: Time) {
+    /// Takes over that something expired, after seeing that it had. Gives what did.
+    async fn find_expired(&mut self, now: Time) -> HashSet<Stands> {
+        let mut expired = HashSet::new();
         for row in &mut self.rows {
             if !row.is_due(now) || row.item.expires_at > now {
                 continue;
@@ -276,8 +281,10 @@ impl World {
             let found = self.fresh.store.notification(row.tenant, row.item.id).await;
             if found.unwrap().unwrap().item.status == Status::Expired {
                 row.settle(Status::Expired, now);
+                expired.insert(stands(row.tenant, row.item.id, Status::Expired));
             }
         }
+        expired
     }
 
     async fn compare(&self) {
