@@ -359,12 +359,16 @@ impl Events<'_> {
 
 /// A text in an answer, for people; empty where there is none. Nothing in it steers their terminal.
 pub(crate) fn text(answer: &Value, key: &str) -> String {
-    let text = part(answer, key).as_str();
+    shown(part(answer, key).as_str().unwrap_or_default())
+}
+
+/// A text for people, in which nothing steers their terminal.
+pub(crate) fn shown(text: &str) -> String {
     let escape = |char: char| match char {
         char if char.is_control() => char.escape_default().to_string(),
         char => char.to_string(),
     };
-    text.unwrap_or_default().chars().map(escape).collect()
+    text.chars().map(escape).collect()
 }
 
 /// A number in an answer, for people; empty where there is none.

@@ -62,7 +62,7 @@ pub enum Error {
     #[error("the request's body is larger than {0} bytes")]
     RequestBodySize(u64),
     /// No rule allows it, the operator has stopped it, or a secret stands where none may.
-    #[error("the request is not allowed")]
+    #[error("{}", .0.what())]
     RequestDenied(Box<Denial>),
     /// Too many or too large headers.
     #[error("the request's headers are too many or too large")]
@@ -242,6 +242,13 @@ pub struct Denial {
 }
 
 impl Denial {
+    fn what(&self) -> &'static str {
+        match self.secret {
+            None => "the request is not allowed",
+            Some(_) => "the request is not allowed with its secrets",
+        }
+    }
+
     fn hint(&self) -> String {
         let Self {
             reason,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::api::{Api, Ask, all, number, part, text};
+use crate::api::{Api, Ask, all, number, part, shown, text};
 use crate::args;
 use crate::failure::{Code, Failure};
 use crate::output::{BAD, BOLD, DIM, GOOD, NOTE, Output};
@@ -85,6 +85,7 @@ pub(super) fn attempt(attempt: &Value) -> String {
         outcome(report),
         text(attempt, "ended_at"),
     );
+    let mut hints = Vec::new();
     for exchange in all(report, "exchanges") {
         let url = text(exchange, "origin") + &text(exchange, "path");
         let came = match part(exchange, "error").as_object() {
@@ -97,6 +98,18 @@ pub(super) fn attempt(attempt: &Value) -> String {
             let took = milliseconds(Duration::from_micros(micros));
             write!(lines, " {DIM}in {took}{DIM:#}").expect("a String");
         }
+        hints.push(part(part(exchange, "error"), "hint"));
+    }
+    for name in all(report, "missing_secrets")
+        .iter()
+        .filter_map(Value::as_str)
+    {
+        write!(
+            lines,
+            "\n    {NOTE}asked for the secret {}, which it does not have{NOTE:#}",
+            shown(name)
+        )
+        .expect("a String");
     }
     for line in all(report, "log") {
         let (level, message) = (text(line, "level"), text(line, "message"));
@@ -109,6 +122,12 @@ pub(super) fn attempt(attempt: &Value) -> String {
     }
     if let Some(more @ 1..) = part(report, "log_lines_dropped").as_u64() {
         write!(lines, "\n    {NOTE}… and {more} more lines{NOTE:#}").expect("a String");
+    }
+    hints.extend(all(report, "hints"));
+    hints.push(part(part(report, "error"), "hint"));
+    for hint in hints.into_iter().filter_map(Value::as_str) {
+        let hint: Vec<_> = hint.lines().map(shown).collect();
+        write!(lines, "\n    {NOTE}hint{NOTE:#}: {}", hint.join("\n      ")).expect("a String");
     }
     lines
 }
@@ -129,15 +148,10 @@ fn outcome(report: &Value) -> String {
         }
         _ => {
             let fault = text(report, "fault");
-            let mut lines = format!(
+            format!(
                 "{BAD}error{BAD:#}: {} (fault: {fault})",
                 text(error, "message")
-            );
-            if part(error, "hint").is_string() {
-                write!(lines, "\n    {NOTE}hint{NOTE:#}: {}", text(error, "hint"))
-                    .expect("a String");
-            }
-            lines
+            )
         }
     }
 }

@@ -183,6 +183,21 @@ async fn an_action_is_deployed_and_sends_by_commands_alone() {
     let again = server.json(&["notifications", "replay", id], "").await;
     assert_eq!(again["replay_of"], from_file["id"], "{again}");
 
+    // What the action puts into a header that is not for credentials.
+    let sealed = ["secrets", "set", "kannel", "KANNEL_FROM"];
+    let set = server.types(&sealed, "Acme-Logins").await;
+    assert!(
+        set.stdout
+            .contains("sealed, for http://kannel.example:13013"),
+        "{set:?}"
+    );
+    let ran = server.types(&send, "").await;
+    let hint = "hint: the secret KANNEL_FROM is sealed and stands in the header x-kannel-from";
+    assert!(ran.code == 1 && ran.stdout.contains(hint), "{ran:?}");
+    let revealed = [&sealed[..], &["--revealed"]].concat();
+    let set = server.types(&revealed, "Acme").await;
+    assert!(set.stdout.contains("revealed"), "{set:?}");
+
     // A provider that refuses: whoever waits is told by the code that the program ends with.
     let mut second = event.clone();
     second["notification"]["recipient"] = json!("+12065550101");

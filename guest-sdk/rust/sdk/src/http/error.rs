@@ -158,7 +158,7 @@ impl fmt::Display for Error {
             Self::InternalError => "the host could not make the request",
             Self::RequestBodyInvalid => "the request's body cannot be written as JSON",
             Self::RequestDenied => {
-                "no egress rule allows this request: see `[[egress]]` in action.toml"
+                "the request was denied: no egress rule in action.toml allows it, or a secret is where it may not be"
             }
             Self::RequestHeaderSectionSize => "the request has too many or too large headers",
             Self::RequestMethodInvalid => "actions may not use this method",
