@@ -1,4 +1,4 @@
-//! Connections: so many at once, and none that only holds its place.
+//! Connections: so many at once, and none that only holds its place, by not asking or by not taking what it asked for.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 use crate::Problem;
 use crate::problem::ProblemCode;
@@ -26,6 +27,9 @@ const CONNECTIONS: usize = 1024;
 const HEAD: Duration = Duration::from_secs(20);
 /// How long a request may take in all. Longer than a caller may wait for an outcome.
 const REQUEST: Duration = Duration::from_mins(1);
+/// How long a caller may take to make room for more of its answer. An answer that has nothing to say meanwhile, a tail, may
+/// be silent for longer.
+const UNREAD: Duration = Duration::from_secs(30);
 /// How long open connections have to end once nothing new is accepted.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -49,10 +53,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let mut tcp = TimeoutStream::new(tcp);
+        tcp.set_write_timeout(Some(UNREAD));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
-            .serve_connection(TokioIo::new(tcp), service.clone());
+            .serve_connection(TokioIo::new(Box::pin(tcp)), service.clone());
         let connection = open.watch(connection);
         tokio::spawn(async move {
             // A caller that goes away in the middle is no news.
@@ -89,4 +95,81 @@ async fn in_time(request: Request, next: Next) -> Response {
         );
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Tells when an answer is given up.
+    struct Watched(Option<oneshot::Sender<()>>);
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            let _: Result<(), ()> = self.0.take().unwrap().send(());
+        }
+    }
+
+    /// Asks for an answer of so many pieces, one after each such wait, and gives what tells of its end.
+    #[expect(clippy::disallowed_methods, reason = "it is asked on this machine")]
+    async fn ask(count: usize, piece: usize, wait: Duration) -> (TcpStream, oneshot::Receiver<()>) {
+        let (tell, told) = oneshot::channel();
+        let watched = Arc::new(std::sync::Mutex::new(Some(Watched(Some(tell)))));
+        let answer = async move || {
+            let watched = watched.lock().unwrap().take();
+            let pieces = stream::unfold((watched, 0), move |(watched, given)| async move {
+                if given == count {
+                    return None;
+                }
+                sleep(wait).await;
+                let piece = Ok::<_, Infallible>(Bytes::from(vec![b'x'; piece]));
+                Some((piece, (watched, given + 1)))
+            });
+            Body::from_stream(pieces)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(answer));
+        tokio::spawn(serve(listener, router, std::future::pending()));
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        caller.write_all(request).await.unwrap();
+        (caller, told)
+    }
+
+    // Time passes by itself in these, when there is nothing to do.
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_its_answer_is_left() {
+        let began = tokio::time::Instant::now();
+        let (mut caller, ended) = ask(usize::MAX, 1 << 16, Duration::ZERO).await;
+        timeout(UNREAD * 2, ended)
+            .await
+            .expect("it goes on")
+            .unwrap();
+        assert!(began.elapsed() >= UNREAD, "{:?}", began.elapsed());
+        // What had been sent is still there to be read, and then it is over.
+        let mut read = Vec::new();
+        drop(caller.read_to_end(&mut read).await);
+        assert!(read.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(!read.ends_with(b"\r\n0\r\n\r\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_be_silent_for_long() {
+        let (mut caller, _ended) = ask(5, 1, UNREAD * 3).await;
+        let mut read = Vec::new();
+        caller.read_to_end(&mut read).await.unwrap();
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.ends_with("\r\n0\r\n\r\n"), "{read}");
+    }
 }
