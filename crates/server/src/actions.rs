@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Asking;
 use crate::notifications::stamp;
+use crate::problem::Path;
 use crate::{App, Problem};
 
 #[derive(Serialize, ToSchema)]

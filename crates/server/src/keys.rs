@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::caller::{Asking, is_tenant};
 use crate::notifications::stamp;
 use crate::openapi::ScopeName;
+use crate::problem::Path;
 use crate::{App, Problem};
 
 #[derive(Deserialize, ToSchema)]

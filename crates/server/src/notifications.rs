@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Asking;
 use crate::openapi::{EventShape, ReportShape, StatusName};
+use crate::problem::Path;
 use crate::{App, Problem};
 
 /// Longest idempotency key, in bytes.

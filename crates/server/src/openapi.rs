@@ -24,6 +24,8 @@ const WITH_KEY: &[&str] = &[
 ];
 /// And with those that are about a tenant.
 const OF_TENANT: &[&str] = &["400 tenant_missing", "403 another_tenant"];
+/// And with those that have something in their address, or in a query.
+const WITH_PARAMETERS: &str = "400 invalid";
 /// And with those that have a body.
 const WITH_BODY: &[&str] = &["400 invalid", "400 unreadable", "413 unreadable"];
 /// And with those whose body is JSON.
@@ -60,9 +62,6 @@ const OF_EACH: &[(&str, &[&str])] = &[
         ],
     ),
     ("is_ready", &["503 shutting_down", "503 store_unavailable"]),
-    ("list_keys", &["400 invalid"]),
-    ("list_notifications", &["400 invalid"]),
-    ("list_tenants", &["400 invalid"]),
     ("put_webhook", &["403 address_not_allowed"]),
     (
         "receive_receipt",
@@ -86,7 +85,7 @@ const OF_EACH: &[(&str, &[&str])] = &[
     ("set_secret", &["422 secret_invalid"]),
     ("show_notification", &["404 not_found"]),
     ("show_webhook", &["404 not_found"]),
-    ("tail", &["400 invalid", "429 too_many_tails"]),
+    ("tail", &["429 too_many_tails"]),
 ];
 const MEANING: &[(&str, &str)] = &[
     ("action_invalid", "it is no action that can be deployed"),
@@ -325,6 +324,10 @@ fn describe(method: &str, operation: &mut Value, responses: &mut Map<String, Val
     } else {
         problems.extend(WITH_KEY);
         problems.extend((method != "get").then_some(CHANGING));
+        let parameters = operation["parameters"].as_array();
+        let named = |parameter: &Value| parameter["in"] == "path" || parameter["in"] == "query";
+        let has_named = parameters.is_some_and(|all| all.iter().any(named));
+        problems.extend(has_named.then_some(WITH_PARAMETERS));
         if tag != "operator" {
             problems.extend(OF_TENANT);
             let tenant = json!({ "$ref": "#/components/parameters/tenant" });

@@ -1,8 +1,11 @@
-use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use phonebox::{CannotLoad, Fault, Refused, SendError, StoreError, WebhookError};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::openapi::FaultName;
@@ -189,10 +192,33 @@ impl From<BytesRejection> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(
-            rejection.status(),
-            "invalid",
-            "the query is not what it should be",
-        )
+        let detail = "the query is not what it should be";
+        Self::new(rejection.status(), "invalid", detail)
+            .hint("/openapi.json has the parameters that this address knows")
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        let detail = "the address cannot be read";
+        Self::new(rejection.status(), "invalid", detail)
+            .hint("what is percent-encoded in it has to be UTF-8")
+    }
+}
+
+/// What is named in the address: [`axum::extract::Path`], with a [`Problem`] where it cannot be read.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let axum::extract::Path(named) =
+            axum::extract::Path::from_request_parts(parts, state).await?;
+        Ok(Self(named))
     }
 }

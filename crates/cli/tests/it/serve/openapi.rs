@@ -73,3 +73,31 @@ async fn it_describes_itself_to_anybody_and_others_understand_it() {
         "{found:#}"
     );
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_problem_like_any_other() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    for (method, path, says) in [
+        ("GET", "/v1/notifications/%FF", "UTF-8"),
+        ("POST", "/v1/notifications/%C3%28/cancel", "UTF-8"),
+        ("PUT", "/v1/actions/kannel/secrets/%FF", "UTF-8"),
+        ("DELETE", "/v1/keys/%ED%A0%80", "UTF-8"),
+        ("GET", "/v1/notifications?notification=x", "/openapi.json"),
+        ("GET", "/v1/notifications?limit=many", "/openapi.json"),
+        ("GET", "/v1/notifications?limit=1&limit=2", "/openapi.json"),
+        ("GET", "/v1/tail?notification=492016", "/openapi.json"),
+        ("GET", "/v1/keys", "/openapi.json"),
+        ("GET", "/v1/tenants?limit=-1", "/openapi.json"),
+    ] {
+        let answer = server.ask(method, path, json!({ "value": "x" })).await;
+        let (code, hint) = (&answer.body["code"], &answer.body["hint"]);
+        assert_eq!(
+            (answer.status, code),
+            (400, &json!("invalid")),
+            "{path}: {answer:?}"
+        );
+        assert!(hint.as_str().unwrap().contains(says), "{path}: {answer:?}");
+    }
+}
