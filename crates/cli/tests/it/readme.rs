@@ -9,7 +9,7 @@ use crate::inbox::client;
 use crate::program::Desk;
 
 /// The first block in this language with this text in it.
-fn block(language: &str, containing: &str) -> &'static str {
+pub(crate) fn block(language: &str, containing: &str) -> &'static str {
     let blocks = include_str!("../../../../README.md").split("```");
     let mut blocks = blocks
         .skip(1)
