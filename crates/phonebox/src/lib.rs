@@ -1,7 +1,8 @@
 //! The application, and the crate that a platform embeds: provider actions and the delivery of notifications by them.
 //!
 //! Cast: an [`Action`] is a checked component with its [`Manifest`]. A [`Phonebox`] is a process's host; its
-//! [`deploy`](Phonebox::deploy) loads an action for a tenant, with its secrets, and gives a [`Deployment`].
+//! [`deploy`](Phonebox::deploy) loads an action for a tenant, with its [`Secrets`], and gives a [`Deployment`]. A [`Secret`] is
+//! sealed, unless its owner says otherwise: its value goes on the wire, and the action never has it.
 //! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
 //! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
