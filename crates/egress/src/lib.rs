@@ -2,15 +2,15 @@
 //!
 //! Cast: the operator sets up one [`Egress`] with a [`Builder`]. A [`Policy`] of [`Rule`]s says what an action may reach.
 //! [`Egress::outbound`] joins the two into an [`Outbound`], which owns the connections of one action and tenant; each run
-//! takes a [`Trip`] from it, which owns the run's budget and knows its [`Caller`]. [`Trip::send`] turns a [`Request`] into a
-//! [`Response`] or an [`Error`], and always into an [`Exchange`], whose [`Decision`] says why. The caller's [`Credential`]s stand
-//! in a request as [`Placeholder`]s, or sign it as the rule's [`Auth`] says.
+//! takes a [`Trip`] from it, which owns the run's budget and knows its [`Caller`]. [`Trip::send`] turns a [`Request`] into
+//! a [`Response`] or an [`Error`], and always into an [`Exchange`], whose [`Decision`] says why. The caller's
+//! [`Credential`]s stand in a request as [`Placeholder`]s, or sign it as the rule's [`Auth`] says.
 //!
 //! One request in order: count it against the run's budget, the tenant's and the origin's; read the URL, once; decide (the
-//! policy's rules, below the operator's ceiling); put secrets in their places, and sign; read headers and body; look the name
-//! up, at most once; vet every address of the answer; take an idle connection to one of them, or dial one, and do TLS for the very name that was decided on;
-//! send; read head and body up to their limits; put the connection back; record. A denial takes as long as any other. The
-//! operator can stop all of this at any point: [`Egress::block`].
+//! policy's rules, below the operator's ceiling); put secrets in their places, and sign; read headers and body; look the
+//! name up, at most once; vet every address of the answer; take an idle connection to one of them, or dial one, and do TLS
+//! for the very name that was decided on; send; read head and body up to their limits; put the connection back; record. A
+//! denial takes as long as any other. The operator can stop all of this at any point: [`Egress::block`].
 //!
 //! ```
 //! use std::borrow::Cow;
@@ -63,9 +63,9 @@
 //! # }
 //! ```
 //!
-//! What it refuses to do: reach anything without a rule; put a secret anywhere but where its owner lets it go; follow a redirect; decompress; keep cookies; share a connection
-//! between tenants; look a name up twice for one request; honour a proxy from the environment; send a request again that
-//! may have been written; tell a guest which address a name led to.
+//! What it refuses to do: reach anything without a rule; put a secret anywhere but where its owner lets it go; follow a
+//! redirect; decompress; keep cookies; share a connection between tenants; look a name up twice for one request; honour a
+//! proxy from the environment; send a request again that may have been written; tell a guest which address a name led to.
 
 mod address;
 mod auth;

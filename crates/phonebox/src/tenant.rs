@@ -146,65 +146,53 @@ impl Tenant {
             secret::check(name, one)?;
             Ok((name.to_owned(), owner.seal(&self.engine.keys, name, one)))
         };
-        let sealed: Result<_, CannotLoad> = secrets.iter().map(seal).collect();
+        let sealed: Result<Vec<_>, CannotLoad> = secrets.iter().map(seal).collect();
         let sealed = sealed?;
         // What cannot be loaded is not kept.
         let deployment = self.load(action, secrets).await?;
-        self.keep(action, Some(sealed), deployment).await
+        self.keep(action, Some(sealed.clone()), sealed, deployment)
+            .await
     }
 
     /// [`Tenant::deploy`] with the secrets that were [set](Tenant::set_secret), as far as the action asks for them.
     pub async fn deploy_with_kept_secrets(&self, action: &Action) -> Result<Deployed, CannotLoad> {
         let manifest = action.manifest();
         let owner = self.owner(&manifest.name);
-        let kept = self
-            .engine
-            .store
-            .secrets(&self.name, &manifest.name)
-            .await?;
+        let store = &self.engine.store;
+        let kept = store.secrets(&self.name, &manifest.name).await?;
         let mut asked_for = Vec::new();
-        let mut newly_bound = Vec::new();
-        for (name, sealed) in kept {
-            if !manifest.secrets.contains_key(&name) {
-                continue;
+        for (name, sealed) in &kept {
+            if manifest.secrets.contains_key(name) {
+                let one = owner.open(&self.engine.keys, name, sealed)?;
+                asked_for.push((name.clone(), secret::bound(one, manifest)));
             }
-            let one = owner.open(&self.engine.keys, &name, &sealed)?;
-            let was_bound = one.origins().is_some();
-            let one = secret::bound(one, manifest);
-            if !was_bound && one.origins().is_some() {
-                let anew = owner.seal(&self.engine.keys, &name, &one);
-                newly_bound.push((name.clone(), sealed, anew));
-            }
-            asked_for.push((name, one));
         }
         let deployment = self.load(action, asked_for.into_iter().collect()).await?;
-        let deployed = self.keep(action, None, deployment).await?;
-        for (name, was, anew) in newly_bound {
-            let store = &self.engine.store;
-            let replace = store.replace_secret(&self.name, &manifest.name, &name, was, anew);
-            if !replace.await? {
-                self.bind_secret(manifest, &name).await?;
-            }
-        }
+        let deployed = self.keep(action, None, kept, deployment).await?;
+        self.bind_secrets(manifest).await?;
         Ok(deployed)
     }
 
-    /// Binds a secret that is another text by now: because somebody has set it, who may have said where it may go, or because it
-    /// was encrypted with another root key.
-    async fn bind_secret(&self, manifest: &Manifest, name: &str) -> Result<(), CannotLoad> {
+    /// Binds the secrets of which nobody has said where they may go to what the action asks for.
+    async fn bind_secrets(&self, manifest: &Manifest) -> Result<(), CannotLoad> {
         let (owner, store) = (self.owner(&manifest.name), &self.engine.store);
         loop {
-            let kept = store.secrets(&self.name, &manifest.name).await?;
-            let Some((_, was)) = kept.into_iter().find(|(kept, _)| kept == name) else {
-                return Ok(());
-            };
-            let one = owner.open(&self.engine.keys, name, &was)?;
-            if one.origins().is_some() {
-                return Ok(());
+            let mut again = false;
+            for (name, was) in store.secrets(&self.name, &manifest.name).await? {
+                let one = owner.open(&self.engine.keys, &name, &was)?;
+                if one.origins().is_some() || !manifest.secrets.contains_key(&name) {
+                    continue;
+                }
+                let one = secret::bound(one, manifest);
+                if one.origins().is_some() {
+                    let anew = owner.seal(&self.engine.keys, &name, &one);
+                    let replace =
+                        store.replace_secret(&self.name, &manifest.name, &name, was, anew);
+                    // It may have been set meanwhile, or encrypted with another root key.
+                    again |= !replace.await?;
+                }
             }
-            let anew = owner.seal(&self.engine.keys, name, &secret::bound(one, manifest));
-            let replace = store.replace_secret(&self.name, &manifest.name, name, was, anew);
-            if replace.await? {
+            if !again {
                 return Ok(());
             }
         }
@@ -224,12 +212,15 @@ impl Tenant {
         Ok(loaded.map_err(|_| CannotLoad::ShuttingDown)??)
     }
 
+    /// Keeps an action that was loaded with `loaded_with` of the store's secrets, and has it run from now on.
     async fn keep(
         &self,
         action: &Action,
         secrets: Option<Vec<(String, Vec<u8>)>>,
+        loaded_with: Vec<(String, Vec<u8>)>,
         deployment: Deployment,
     ) -> Result<Deployed, CannotLoad> {
+        let Engine { store, .. } = &*self.engine;
         let name = &action.manifest().name;
         let deploy = Deploy {
             action: name.clone(),
@@ -237,10 +228,21 @@ impl Tenant {
             component: action.component().to_vec(),
             secrets,
         };
-        let version = self.engine.store.deploy(&self.name, deploy).await?;
+        let version = store.deploy(&self.name, deploy).await?;
         let notes = deployment.notes();
         self.engine.deployed(&self.name, name, Some(deployment));
         self.engine.now_bound(&self.name, name);
+        // Whoever deployed or set a secret meanwhile may have said so before this did: then the store is asked.
+        let is = store.deployed(&self.name, name).await?;
+        let secrets = store.secrets(&self.name, name).await?;
+        if is.as_ref() != Some(&version) || secrets != loaded_with {
+            self.engine.deployed(&self.name, name, None);
+        }
+        if let Some(bound) = store.bound(&self.name).await?
+            && bound != *name
+        {
+            self.engine.now_bound(&self.name, &bound);
+        }
         Ok(Deployed { version, notes })
     }
 

@@ -176,6 +176,51 @@ async fn who_deploys_cannot_have_a_secret_sent_elsewhere() {
 }
 
 #[tokio::test]
+async fn what_is_set_or_deployed_meanwhile_is_what_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (deliveries, tenant) = tenant(&dir).await;
+    let to = |origin: &str| Secret::new(VALUE).bound_to([OriginPattern::parse(origin).unwrap()]);
+    tenant.set_secret("probe", "TOKEN", to(ONE)).await.unwrap();
+    let actions = [action(&[ONE, TWO], ""), action(&[TWO, ONE], "")];
+    for (round, origin) in [TWO, ONE, TWO, ONE].into_iter().enumerate() {
+        let (one, other, set) = tokio::join!(
+            tenant.deploy_with_kept_secrets(&actions[round % 2]),
+            tenant.deploy_with_kept_secrets(&actions[(round + 1) % 2]),
+            tenant.set_secret("probe", "TOKEN", to(origin)),
+        );
+        one.and(other).unwrap();
+        set.unwrap();
+        assert_eq!(
+            decided(&tenant, &send(origin, "Bearer {{TOKEN}}")).await,
+            "rule"
+        );
+        let elsewhere = if origin == ONE { TWO } else { ONE };
+        assert_eq!(
+            decided(&tenant, &send(elsewhere, "Bearer {{TOKEN}}")).await,
+            "secret"
+        );
+    }
+    // The version that the store has is the one that runs.
+    let wide = action(&[ONE, TWO], "");
+    let narrow = action(&[ONE], "");
+    for _ in 0..4 {
+        let (first, second) = tokio::join!(
+            tenant.deploy_with_kept_secrets(&wide),
+            tenant.deploy_with_kept_secrets(&narrow),
+        );
+        first.and(second).unwrap();
+        let deployed = &tenant.actions().await.unwrap()[0].deployed;
+        let expected = if deployed.digest == narrow.digest().to_bytes() {
+            "origin"
+        } else {
+            "rule"
+        };
+        assert_eq!(decided(&tenant, &send(TWO, "none")).await, expected);
+    }
+    deliveries.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_will_not_work_as_the_secrets_are_is_said_when_it_is_deployed() {
     let dir = tempfile::tempdir().unwrap();
     let (deliveries, tenant) = tenant(&dir).await;
