@@ -69,17 +69,21 @@ pub(crate) struct Number {
     version: u32,
 }
 
-/// A secret, as [`Secret`] is read.
+// As `phonebox::Secret` is read.
+/// A secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Secret)]
 #[expect(dead_code, reason = "it describes")]
 struct SecretShape {
+    /// Without line ends and NUL. A sealed one has at least 8 bytes.
+    #[schema(min_length = 1, max_length = 4096)]
     value: String,
     /// How the action has it. Default: `sealed`, it has what stands for the value, and that takes its place on the wire.
     #[schema(nullable = false)]
     mode: Option<ModeShape>,
-    /// Where it may go. Default: where the action asks to go.
+    /// Where it may go: `https://api.example.com`, or `https://*.example.com`. Default: where the action asks to go.
+    #[schema(min_items = 1, max_items = 20)]
     origins: Option<Vec<String>>,
 }
 
@@ -94,16 +98,19 @@ enum ModeShape {
     Revealed,
 }
 
-/// What is told of a secret, as [`SecretInfo`] is serialized.
+// As `phonebox::SecretInfo` is serialized.
+/// What is told of a secret. Its value never is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecretInfo)]
 struct SecretInfoShape {
     name: String,
     mode: ModeShape,
     /// Where it may go; null: it is bound to what the action asks for when that is deployed next.
+    #[schema(required)]
     origins: Option<Vec<String>>,
     updated_at: Timestamp,
-    /// Tells whether two values are the same: 16 hexadecimal digits.
+    /// Tells whether two values of the tenant are the same, to whoever has no root key.
+    #[schema(pattern = "^[0-9a-f]{16}$")]
     fingerprint: String,
 }
 

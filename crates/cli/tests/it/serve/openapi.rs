@@ -14,17 +14,8 @@ static DESCRIBED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(KEPT).
 
 /// Fails if an answer is not among those that its operation is said to have.
 pub(super) fn expect(method: &str, path: &str, answer: &Answer) {
-    let path = path.split('?').next().unwrap();
     let paths = DESCRIBED["paths"].as_object().unwrap();
-    let is_of = |template: &str| {
-        let (mut told, mut asked) = (template.split('/'), path.split('/'));
-        let same = told
-            .by_ref()
-            .zip(asked.by_ref())
-            .all(|(told, asked)| told == asked || told.starts_with('{'));
-        same && template.split('/').count() == path.split('/').count()
-    };
-    let item = paths.iter().find(|(template, _)| is_of(template));
+    let item = paths.iter().find(|(template, _)| is_of(template, path));
     let (_, item) = item.unwrap_or_else(|| panic!("{path} is not described"));
     let operation = &item[method.to_lowercase()];
     let mut response = &operation["responses"][answer.status.to_string()];
@@ -42,6 +33,29 @@ pub(super) fn expect(method: &str, path: &str, answer: &Answer) {
             codes.as_array().unwrap().contains(&json!(code)),
             "{method} {path} is not said to answer {answer:?}, but {codes}"
         );
+    }
+}
+
+/// Whether an address is one of these.
+fn is_of(template: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap();
+    let (mut told, mut asked) = (template.split('/'), path.split('/'));
+    let same = told
+        .by_ref()
+        .zip(asked.by_ref())
+        .all(|(told, asked)| told == asked || told.starts_with('{'));
+    same && template.split('/').count() == path.split('/').count()
+}
+
+/// Fails if there is something to be asked that is not among these, each a method and an address.
+pub(super) fn expect_all_of(asked: &[(String, String)]) {
+    for (template, item) in DESCRIBED["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let is_it = |(other, path): &(String, String)| {
+                other.eq_ignore_ascii_case(method) && is_of(template, path)
+            };
+            assert!(asked.iter().any(is_it), "nobody asked {method} {template}");
+        }
     }
 }
 

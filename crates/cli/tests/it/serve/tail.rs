@@ -14,13 +14,13 @@ use crate::gate::{Gate, Mode};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A tail that is read.
-struct Tail {
+pub(super) struct Tail {
     body: Incoming,
     read: String,
 }
 
 impl Tail {
-    async fn open(server: &Server, query: &str) -> Result<Self, Value> {
+    pub(super) async fn open(server: &Server, query: &str) -> Result<Self, Value> {
         let request = http::Request::get(format!("{}/v1/tail{query}", server.url))
             .header("authorization", format!("Bearer {}", server.key))
             .header("phonebox-tenant", &server.tenant)
@@ -38,7 +38,7 @@ impl Tail {
     }
 
     /// The next event and its data. None at the end.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(super) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let lines = event.lines().filter_map(|line| line.split_once(": "));

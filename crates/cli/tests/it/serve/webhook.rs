@@ -16,21 +16,21 @@ use crate::gate::{Gate, Mode};
 use crate::inbox::oracles;
 
 /// What a platform listens with.
-struct Receiver {
-    address: SocketAddr,
+pub(super) struct Receiver {
+    pub(super) address: SocketAddr,
     /// With which status it answers; none: not at all until there is one.
     answer: watch::Sender<Option<u16>>,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Came {
+pub(super) struct Came {
     headers: HashMap<String, String>,
     body: String,
 }
 
 impl Receiver {
-    async fn open(answer: Option<u16>) -> Self {
+    pub(super) async fn open(answer: Option<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let answer = watch::Sender::new(answer);
@@ -56,7 +56,7 @@ impl Receiver {
         self.came.lock().unwrap().clone()
     }
 
-    async fn wait_for(&self, wanted: impl Fn(&[Came]) -> bool) -> Vec<Came> {
+    pub(super) async fn wait_for(&self, wanted: impl Fn(&[Came]) -> bool) -> Vec<Came> {
         for _ in 0..6000 {
             let came = self.came();
             if wanted(&came) {
