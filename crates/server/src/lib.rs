@@ -116,10 +116,10 @@ async fn live() -> StatusCode {
 #[utoipa::path(get, path = "/readyz", operation_id = "is_ready", tag = "health",
     responses((status = 200, description = "They are")))]
 async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
-    if app.0.handle.check().await? {
-        Ok(StatusCode::OK)
-    } else {
-        Err(Problem::shutting_down())
+    match app.0.handle.check().await {
+        Ok(true) => Ok(StatusCode::OK),
+        Ok(false) => Err(Problem::shutting_down()),
+        Err(error) => Err(Problem::not_ready(&error)),
     }
 }
 

@@ -61,7 +61,14 @@ const OF_EACH: &[(&str, &[&str])] = &[
             "503 shutting_down",
         ],
     ),
-    ("is_ready", &["503 shutting_down", "503 store_unavailable"]),
+    (
+        "is_ready",
+        &[
+            "503 shutting_down",
+            "503 store_full",
+            "503 store_unavailable",
+        ],
+    ),
     ("put_webhook", &["403 address_not_allowed"]),
     (
         "receive_receipt",

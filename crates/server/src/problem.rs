@@ -66,6 +66,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    /// Nothing is asked of the store, and it would not do it.
+    pub(crate) fn not_ready(error: &StoreError) -> Self {
+        let (_, code) = of_store(error);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, code, "nothing can be kept now; the log says why").fault(Fault::Platform)
+    }
+
     pub(crate) fn shutting_down() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, "shutting_down", "phonebox is shutting down")
@@ -93,13 +100,17 @@ impl IntoResponse for Problem {
     }
 }
 
+fn of_store(error: &StoreError) -> (StatusCode, &'static str) {
+    tracing::error!(%error, hint = error.hint(), "the store failed");
+    match error {
+        StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store_full"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
-        let (status, code) = match error {
-            StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store_full"),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
-        };
+        let (status, code) = of_store(&error);
         // Where the store lies is the operator's to know.
         Self::new(status, code, "it cannot be kept now: nothing was accepted")
             .fault(Fault::Platform)

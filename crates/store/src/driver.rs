@@ -195,6 +195,9 @@ pub trait Driver: Send + Sync {
     /// How many texts need each root key. What was being written when this was asked is counted.
     fn sealed_with(&self) -> Answer<'_, Vec<([u8; 4], u64)>>;
 
+    /// Whether it can be read and written to, as far as is known without writing: the latest that was to be written was.
+    fn check(&self) -> Answer<'_, ()>;
+
     /// Copies the whole of it into a new file, while it is in use.
     fn back_up(&self, to: &Path) -> Answer<'_, ()>;
 }

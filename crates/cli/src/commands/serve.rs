@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use phonebox::store::{Clock, Options, Sqlite};
-use phonebox::{CannotStart, Deliveries, Keys, KeysError, Scope, Store, StoreError};
+use phonebox::{CannotStart, Deliveries, Fault, Keys, KeysError, Scope, Store, StoreError};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -44,13 +44,16 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
         .map_err(|error| Failure::chain(&error))?;
 
     let phonebox = config.start(&[address], output)?;
+    let database = data.join(DATABASE);
     let keys = keys(config.keys(), data, output).await?;
     let options = Options {
         clock: Clock::real(),
         largest: config.largest_store(),
     };
-    let store = Store::new(Sqlite::open(data.join(DATABASE), options).await?);
-    let deliveries = phonebox.start(store, keys, config.delivery()).await?;
+    let opened = Sqlite::open(&database, options).await;
+    let store = Store::new(opened.map_err(|error| of(&database, error))?);
+    let started = phonebox.start(store, keys, config.delivery()).await;
+    let deliveries = started.map_err(|error| of(&database, error))?;
     let operator_key = operator_key(&deliveries, data).await?;
     let url = format!("http://{address}");
     let told = Told::new(data.join(ADDRESS), &url)?;
@@ -171,6 +174,16 @@ async fn keys(configured: &KeysConfig, data: &Path, output: Output) -> Result<Ke
         return Ok(keys);
     }
     let path = data.join(KEYS);
+    let database = data.join(DATABASE);
+    if database.exists() && !path.exists() {
+        let (path, database) = (path.display(), database.display());
+        return Err(Failure::new(format!(
+            "{path} is missing, and {database} was encrypted with the keys in it"
+        ))
+        .hint("put it back; or, to begin anew, move the database away, too")
+        .fault(Fault::Platform)
+        .code(Code::Unavailable));
+    }
     output.step(
         "warning",
         format!(
@@ -179,6 +192,17 @@ async fn keys(configured: &KeysConfig, data: &Path, output: Output) -> Result<Ke
         ),
     );
     Ok(Keys::from_file_or_new(path)?)
+}
+
+/// Why this database is not served.
+fn of(database: &Path, error: impl Into<CannotStart>) -> Failure {
+    let error = error.into();
+    let named = matches!(error, CannotStart::Store(StoreError::InUse(_)));
+    let mut failure = Failure::from(error);
+    if !named {
+        failure.message = format!("cannot use {}: {}", database.display(), failure.message);
+    }
+    failure
 }
 
 /// Makes the operator's key at the first start. Gives the file that it is in.

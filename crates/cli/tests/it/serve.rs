@@ -1,5 +1,6 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
+mod faults;
 mod openapi;
 mod readback;
 mod tail;
@@ -91,13 +92,20 @@ impl Server {
         }
     }
 
-    pub(crate) fn start(&mut self) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_phonebox"))
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phonebox"));
+        command
             .args(["--output", "json", "-vv", "--log", "json"])
             .args(["serve", "--config", "phonebox.toml"])
             .args(["--listen", "127.0.0.1:0"])
             .current_dir(self.folder.path())
-            .env("PHONEBOX_HOME", self.folder.path().join("home"))
+            .env("PHONEBOX_HOME", self.folder.path().join("home"));
+        command
+    }
+
+    pub(crate) fn start(&mut self) {
+        let mut child = self
+            .command()
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(self.folder.path().join("log")).unwrap())
             .spawn()

@@ -104,9 +104,9 @@ impl Handle {
         self.0.rotate_root_keys().await
     }
 
-    /// Whether notifications are accepted, and the store answers.
+    /// Whether notifications are accepted, and the store can be read and written to.
     pub async fn check(&self) -> Result<bool, StoreError> {
-        self.0.store.next_due().await?;
+        self.0.store.check().await?;
         Ok(*self.0.phase.borrow() == Phase::Running)
     }
 

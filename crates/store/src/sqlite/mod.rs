@@ -37,6 +37,7 @@ const READERS: usize = 4;
 pub struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
+    room: Room,
     clock: Clock,
     cursor: Arc<Mutex<Cursor>>,
     _lock: File,
@@ -47,7 +48,8 @@ pub struct Sqlite {
 pub struct Options {
     /// What tells the time. Default: the machine's clock.
     pub clock: Clock,
-    /// The most that the file may grow to, in bytes: a flood of notifications is to fill no disk. Default: no limit.
+    /// What the file may grow to, in bytes, before it takes nothing new: a flood of notifications is to fill no disk. What was
+    /// accepted before is still delivered, and what becomes of it written down, beyond that. Default: no limit.
     pub largest: Option<u64>,
 }
 
@@ -89,8 +91,7 @@ impl Sqlite {
                 mark: connection
                     .query_row("SELECT sealed FROM mark", [], |row| row.get(0))
                     .optional()?,
-                latest: connection
-                    .query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))?,
+                latest: latest(connection)?,
             })
         };
         let inspected = Readers::read(readers, look).await?;
@@ -113,13 +114,10 @@ impl Sqlite {
             return Err(io(format!("SQLite {} is too old", rusqlite::version())));
         }
         let lock = lock(path)?;
-        make_private(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
-            _ => io(error),
-        })?;
+        make_private(path).map_err(cannot_write)?;
         let mut connection = connect(path, OpenFlags::default()).map_err(|error| failed(&error))?;
         migrate(&mut connection)?;
-        let latest = prepare(&connection, largest).map_err(|error| failed(&error))?;
+        let (latest, room) = prepare(&connection, largest).map_err(|error| failed(&error))?;
         if let Some(behind) = clock.begin_after(latest) {
             tracing::warn!(
                 seconds = behind.as_secs(),
@@ -129,6 +127,7 @@ impl Sqlite {
         Ok(Self {
             writer: Writer::start(connection, clock.clone())?,
             readers: Arc::new(Readers::new(path)),
+            room,
             clock,
             cursor: Arc::default(),
             _lock: lock,
@@ -146,6 +145,19 @@ impl Sqlite {
             .await
     }
 
+    /// Writes something new, for which there is to be room.
+    async fn write_new<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection, Time) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let room = self.room;
+        let write = move |connection: &Connection, now| {
+            room.check(connection)?;
+            write(connection, now)
+        };
+        self.write(write).await
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -161,12 +173,13 @@ impl Driver for Sqlite {
 
     fn accept(&self, tenant: &str, accept: Accept) -> Answer<'_, Accepted> {
         let tenant = tenant.to_owned();
-        let clock = self.clock.clone();
-        Box::pin(
-            self.writer.write_one(move |connection| {
-                queue::accept(connection, clock.now(), tenant, accept)
-            }),
-        )
+        let (clock, room) = (self.clock.clone(), self.room);
+        Box::pin(self.writer.write_one(move |connection| {
+            if let Err(full) = room.check(connection) {
+                return queue::before(connection, &tenant, &accept)?.ok_or(full);
+            }
+            queue::accept(connection, clock.now(), tenant, accept)
+        }))
     }
 
     fn accepted_before(
@@ -276,7 +289,9 @@ impl Driver for Sqlite {
     fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version> {
         let tenant = tenant.to_owned();
         Box::pin(
-            self.write(move |connection, now| actions::deploy(connection, now, &tenant, &deploy)),
+            self.write_new(move |connection, now| {
+                actions::deploy(connection, now, &tenant, &deploy)
+            }),
         )
     }
 
@@ -332,7 +347,7 @@ impl Driver for Sqlite {
         sealed: Vec<u8>,
     ) -> Answer<'_, ()> {
         let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
-        Box::pin(self.write(move |connection, _| {
+        Box::pin(self.write_new(move |connection, _| {
             actions::put_secret(connection, &tenant, &action, &name, &sealed)
         }))
     }
@@ -366,7 +381,9 @@ impl Driver for Sqlite {
     fn put_webhook(&self, tenant: &str, webhook: PutWebhook) -> Answer<'_, ()> {
         let tenant = tenant.to_owned();
         Box::pin(
-            self.write(move |connection, now| webhooks::put(connection, now, &tenant, &webhook)),
+            self.write_new(move |connection, now| {
+                webhooks::put(connection, now, &tenant, &webhook)
+            }),
         )
     }
 
@@ -442,6 +459,13 @@ impl Driver for Sqlite {
             // What was given to the writer before is on disk after this.
             self.write(|_, _| Ok(())).await?;
             self.read(sealed::with).await
+        })
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.writer.latest()?;
+            self.read(queue::next_due).await.map(drop)
         })
     }
 
@@ -553,13 +577,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .create(true)
         .truncate(false)
         .open(beside)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                StoreError::ReadOnly
-            }
-            std::io::ErrorKind::StorageFull => StoreError::Full,
-            _ => io(error),
-        })?;
+        .map_err(cannot_write)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
@@ -593,8 +611,20 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let migrating = |connection: &mut Connection| -> rusqlite::Result<u32> {
-        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version = |connection: &Connection| -> rusqlite::Result<u32> {
+        let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found > 0 {
+            // What is damaged is found before anything is written to it, if it can be.
+            latest(connection)?;
+        }
+        Ok(found)
+    };
+    let found = version(connection).map_err(|error| failed(&error))?;
+    let known = known();
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    let migrating = |connection: &mut Connection| -> rusqlite::Result<()> {
         if found == 0 {
             // A page of this size holds an attempt's report in its row.
             connection
@@ -607,14 +637,14 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             transaction.pragma_update(None, "user_version", version)?;
             transaction.commit()?;
         }
-        Ok(found)
+        Ok(())
     };
-    let found = migrating(connection).map_err(|error| failed(&error))?;
-    let known = known();
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(())
+    migrating(connection).map_err(|error| failed(&error))
+}
+
+/// The latest time that was told.
+fn latest(connection: &Connection) -> rusqlite::Result<Time> {
+    connection.query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))
 }
 
 /// The latest version that is known.
@@ -622,18 +652,43 @@ fn known() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Nobody else is here, so what is leased was left by a process that is gone. Gives the latest time that was told.
-fn prepare(connection: &Connection, largest: Option<u64>) -> rusqlite::Result<Time> {
-    if let Some(largest) = largest {
-        let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-        let pages = i64::try_from(largest / u64::from(page.max(1))).unwrap_or(i64::MAX);
-        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    }
+/// Nobody else is here, so what is leased was left by a process that is gone. Gives the latest time that was told, and what the
+/// file may grow to.
+fn prepare(connection: &Connection, largest: Option<u64>) -> rusqlite::Result<(Time, Room)> {
+    let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = largest.map(|largest| largest / u64::from(page.max(1)));
     connection.execute(
         "UPDATE notification SET lease_until = 0 WHERE status = 'leased'",
         [],
     )?;
-    connection.query_row("SELECT latest FROM clock", [], |row| time(row.get(0)?))
+    Ok((latest(connection)?, Room { pages }))
+}
+
+/// How many pages may be in use before nothing new is taken. SQLite's own limit would be in the way of what ends
+/// notifications, too, and so of what makes room.
+#[derive(Clone, Copy)]
+struct Room {
+    pages: Option<u64>,
+}
+
+impl Room {
+    fn check(self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(most) = self.pages else {
+            return Ok(());
+        };
+        let count = |what| -> rusqlite::Result<u64> {
+            let count = connection
+                .prepare_cached(what)?
+                .query_row([], |row| row.get::<_, i64>(0));
+            Ok(count?.unsigned_abs())
+        };
+        let used = count("PRAGMA page_count")?.saturating_sub(count("PRAGMA freelist_count")?);
+        if used < most {
+            return Ok(());
+        }
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        Err(rusqlite::Error::SqliteFailure(full, None))
+    }
 }
 
 /// A time as SQL has it.
@@ -654,6 +709,17 @@ fn failed(error: &rusqlite::Error) -> StoreError {
             StoreError::Damaged(error.to_string())
         }
         _ => io(error.to_string()),
+    }
+}
+
+/// Of a file that was to be made or opened.
+fn cannot_write(error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly
+        }
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        _ => io(error),
     }
 }
 

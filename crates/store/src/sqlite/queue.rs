@@ -54,14 +54,7 @@ pub(super) fn accept(
             accept.replay_of.map(NotificationId::to_bytes),
         ])?;
     if written == 0 {
-        let key = accept.idempotency_key.unwrap_or_default();
-        let before = accepted_before(connection, &tenant, key)?;
-        let (id, request) = before.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        return Ok(if request == accept.request {
-            Accepted::Before(id)
-        } else {
-            Accepted::Conflict
-        });
+        return before(connection, &tenant, &accept)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
     Ok(match accept.lease {
         None => Accepted::Queued,
@@ -77,6 +70,25 @@ pub(super) fn accept(
             lease: Lease { owner, epoch: 1 },
         }),
     })
+}
+
+/// What is answered where the same was accepted before.
+pub(super) fn before(
+    connection: &Connection,
+    tenant: &str,
+    accept: &Accept,
+) -> rusqlite::Result<Option<Accepted>> {
+    let Some(key) = accept.idempotency_key else {
+        return Ok(None);
+    };
+    let before = accepted_before(connection, tenant, key)?;
+    Ok(before.map(|(id, request)| {
+        if request == accept.request {
+            Accepted::Before(id)
+        } else {
+            Accepted::Conflict
+        }
+    }))
 }
 
 pub(super) fn accepted_before(

@@ -1,6 +1,7 @@
 //! The one thread that writes. What comes in while it is at the disk goes into one transaction, and so costs one flush.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::{Connection, params};
@@ -26,23 +27,36 @@ struct Done {
     tell: Box<dyn FnOnce(Result<(), StoreError>)>,
 }
 
+/// How the latest transaction ended. While none reaches the disk, each of them writes the time, and so tries.
+type Latest = Arc<Mutex<Result<(), StoreError>>>;
+
 /// To write through. The thread ends when it is dropped, and has written all that it was given.
 pub(super) struct Writer {
     work: Option<Sender<Work>>,
+    latest: Latest,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
         let (work, queue) = channel();
+        let latest = Latest::new(Mutex::new(Ok(())));
+        let ended = latest.clone();
         let thread = thread::Builder::new()
             .name("phonebox-store".to_owned())
-            .spawn(move || run(&connection, &queue, &clock))
-            .map_err(|error| StoreError::Io(std::sync::Arc::new(error)))?;
+            .spawn(move || run(&connection, &queue, &clock, &ended))
+            .map_err(|error| StoreError::Io(Arc::new(error)))?;
         Ok(Self {
             work: Some(work),
+            latest,
             thread: Some(thread),
         })
+    }
+
+    /// How the latest transaction ended.
+    pub(super) fn latest(&self) -> Result<(), StoreError> {
+        let latest = self.latest.lock();
+        latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Has something written: all of it, or nothing.
@@ -97,19 +111,33 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Connection, queue: &Receiver<Work>, clock: &Clock) {
+fn run(
+    connection: &Connection,
+    queue: &Receiver<Work>,
+    clock: &Clock,
+    latest: &Mutex<Result<(), StoreError>>,
+) {
     let mut written = Time::default();
+    let mut fails = false;
     while let Ok(first) = queue.recv() {
         let begun = connection.execute_batch("BEGIN IMMEDIATE");
-        let Err(error) = begun.map_err(|error| failed(&error)) else {
-            let now = clock.now();
-            let due = now.as_millis() >= written.as_millis() + TICK;
-            if transact(connection, first, queue, due.then_some(now)) && due {
-                written = now;
+        let ended = match begun.map_err(|error| failed(&error)) {
+            Ok(()) => {
+                let now = clock.now();
+                let due = fails || now.as_millis() >= written.as_millis() + TICK;
+                let ended = transact(connection, first, queue, due.then_some(now));
+                if ended.is_ok() && due {
+                    written = now;
+                }
+                ended
             }
-            continue;
+            Err(error) => {
+                (first(None).tell)(Err(error.clone()));
+                Err(error)
+            }
         };
-        (first(None).tell)(Err(error));
+        fails = ended.is_err();
+        *latest.lock().unwrap_or_else(PoisonError::into_inner) = ended;
     }
     // Whoever opens the file next finds no log beside it.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -117,13 +145,13 @@ fn run(connection: &Connection, queue: &Receiver<Work>, clock: &Clock) {
     }
 }
 
-/// One transaction: the first piece of work and all that has come in meanwhile. Says whether it is on disk.
+/// One transaction: the first piece of work and all that has come in meanwhile. Whether it is on disk.
 fn transact(
     connection: &Connection,
     first: Work,
     queue: &Receiver<Work>,
     now: Option<Time>,
-) -> bool {
+) -> Result<(), StoreError> {
     let mut all = vec![first(Some(connection))];
     // Some errors end a transaction at once, a full disk is one. What came after would stand alone.
     while !connection.is_autocommit()
@@ -138,11 +166,10 @@ fn transact(
     } else {
         commit(connection, now).map_err(|error| failed(&error))
     };
-    let is_on_disk = committed.is_ok();
     for done in all {
         (done.tell)(committed.clone());
     }
-    is_on_disk
+    committed
 }
 
 fn commit(connection: &Connection, now: Option<Time>) -> rusqlite::Result<()> {
