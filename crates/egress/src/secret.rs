@@ -1,5 +1,6 @@
 //! What stands for a secret in a request, and how the secret takes its place on the wire.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -21,6 +22,8 @@ use crate::text;
 
 const PREFIX: &str = Placeholder::PREFIX;
 const RANDOM: usize = Placeholder::RANDOM;
+/// A placeholder in another spelling is at least this long, in bytes.
+const ENCODED: usize = 40;
 /// Most secrets that are put into one request, those by `auth` aside.
 const SWAPS: usize = 8;
 
@@ -182,6 +185,8 @@ pub(crate) struct Secrets<'a> {
     caller: &'a dyn Caller,
     origin: &'a Origin,
     placeholders: Vec<Placeholder>,
+    /// The placeholders in other spellings, each with its place among them. Made when a text is long enough to hold one.
+    encoded: OnceCell<Vec<(usize, String)>>,
     /// The names of those that were put into the request.
     pub(crate) sent: Vec<String>,
 }
@@ -192,6 +197,7 @@ impl<'a> Secrets<'a> {
             caller,
             origin,
             placeholders: caller.placeholders(),
+            encoded: OnceCell::new(),
             sent: Vec::new(),
         }
     }
@@ -218,21 +224,22 @@ impl<'a> Secrets<'a> {
 
     /// Puts the values in place of what stands for them, where that may be, and refuses the request where it may not.
     pub(crate) fn put_in(&mut self, request: &mut Request) -> Result<(), SecretFlaw> {
-        let decoded: Vec<u8> = percent_decode(request.url.as_bytes()).collect();
         self.is_nowhere_in(request.url.as_bytes(), || Place::Url)?;
-        self.is_nowhere_in(&decoded, || Place::Url)?;
+        if request.url.contains('%') {
+            let decoded: Vec<u8> = percent_decode(request.url.as_bytes()).collect();
+            self.is_nowhere_in(&decoded, || Place::Url)?;
+        }
         let mut swaps = 0;
         for (name, value) in &mut request.headers {
-            let lower = name.to_ascii_lowercase();
             let header = || Place::Header(text::shown(self.caller.mask(name)));
-            self.is_nowhere_in(lower.as_bytes(), header)?;
+            self.is_nowhere_in(name.as_bytes(), header)?;
             let mut pair = basic(value);
             let text = pair.as_deref().map_or(value.as_slice(), Vec::as_slice);
             if find(text).is_none() {
                 self.is_nowhere_encoded_in(value)?;
                 continue;
             }
-            if !message::is_for_credentials(&lower) {
+            if !message::is_for_credentials(&name.to_ascii_lowercase()) {
                 self.is_nowhere_in(text, header)?;
             }
             let swapped = self.swap(text, &mut swaps, |value| Zeroizing::new(value.to_owned()))?;
@@ -327,11 +334,18 @@ impl<'a> Secrets<'a> {
 
     /// Refuses a text with a placeholder of this run in it, in Base64 or in hexadecimal.
     fn is_nowhere_encoded_in(&self, text: &[u8]) -> Result<(), SecretFlaw> {
-        let found = self.placeholders.iter().find(|placeholder| {
-            encoded(&placeholder.text)
-                .iter()
-                .any(|encoded| memmem::find(text, encoded.as_bytes()).is_some())
+        if self.placeholders.is_empty() || text.len() < ENCODED {
+            return Ok(());
+        }
+        let encoded = self.encoded.get_or_init(|| {
+            let all = self.placeholders.iter().enumerate();
+            all.flat_map(|(index, one)| encoded(&one.text).map(|text| (index, text)))
+                .collect()
         });
+        let found = encoded
+            .iter()
+            .find(|(_, encoded)| memmem::find(text, encoded.as_bytes()).is_some())
+            .and_then(|(index, _)| self.placeholders.get(*index));
         found.map_or(Ok(()), |placeholder| {
             Err(SecretFlaw::Place {
                 secret: placeholder.secret.to_string(),
@@ -431,16 +445,19 @@ fn basic(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// A placeholder in hexadecimal, and what of it stands unchanged in the Base64 of a longer text, wherever it begins there.
-fn encoded(placeholder: &str) -> Vec<String> {
-    let mut encoded = Vec::with_capacity(5);
-    for (before, skipped) in [("", 0), ("_", 2), ("__", 3)] {
+fn encoded(placeholder: &str) -> [String; 5] {
+    let within = |before: &str, skipped: usize| {
         let placed = format!("{before}{placeholder}");
         let text = STANDARD_NO_PAD.encode(&placed);
         let whole = placed.len() * 8 / 6;
-        encoded.push(text.get(skipped..whole).unwrap_or_default().to_owned());
-    }
+        text.get(skipped..whole).unwrap_or_default().to_owned()
+    };
     let digits = text::hex(placeholder.as_bytes());
-    encoded.push(digits.to_uppercase());
-    encoded.push(digits);
-    encoded
+    [
+        within("", 0),
+        within("_", 2),
+        within("__", 3),
+        digits.to_uppercase(),
+        digits,
+    ]
 }
