@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use phonebox::store::{self, Attempt, Filter, Item, Notification, Received, Time};
-use phonebox::{Event, NotificationId, RECEIPTS, Scope, Send, Sent, Status};
+use phonebox::{Event, LeftAlone, NotificationId, RECEIPTS, Scope, Send, Sent, Status, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -124,6 +124,10 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_attempt_at: Option<Timestamp>,
+    /// What keeps one from being tried that waits, if it is not its turn alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    waits_for: Option<WaitsFor>,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -139,6 +143,23 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     receipts: Option<Vec<ShownReceipt>>,
+}
+
+/// What a notification waits for: as far as the process knows that is asked, and since it started.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WaitsFor {
+    reason: WaitsReason,
+    /// The origin at which attempts fail.
+    origin: String,
+    /// When the next attempt tries there, unless one does already and ends before.
+    until: Timestamp,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum WaitsReason {
+    /// Attempts of the action keep failing at one origin. It is left alone, but for one attempt at a time.
+    ProviderFailing,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -307,7 +328,10 @@ pub(crate) async fn list(
     let next = items.last().filter(|_| items.len() == most);
     Ok(Json(Listed {
         next: next.map(|item| item.id),
-        notifications: items.into_iter().map(Shown::item).collect(),
+        notifications: items
+            .into_iter()
+            .map(|item| Shown::item(item).of(&tenant))
+            .collect(),
     })
     .into_response())
 }
@@ -322,7 +346,7 @@ pub(crate) async fn show(
     let tenant = asking.tenant(&app, Scope::NotificationsRead)?;
     let id = id.parse().map_err(|_| unknown())?;
     let found = tenant.notification(id).await?.ok_or_else(unknown)?;
-    Ok(Json(Shown::whole(found)).into_response())
+    Ok(Json(Shown::whole(found).of(&tenant)).into_response())
 }
 
 /// Takes one back that waits.
@@ -431,6 +455,7 @@ impl Shown {
             attempts_begun: item.attempts,
             accepted_at: stamp(item.accepted_at),
             next_attempt_at: waits.then(|| stamp(item.run_at)),
+            waits_for: None,
             expires_at: stamp(item.expires_at),
             settled_at: item.settled_at.map(stamp),
             replay_of: item.replay_of,
@@ -454,6 +479,30 @@ impl Shown {
             attempts: Some(attempts.collect()),
             receipts: Some(receipts.collect()),
             ..Self::item(notification.item)
+        }
+    }
+}
+
+impl Shown {
+    /// With what it waits for.
+    fn of(self, tenant: &Tenant) -> Self {
+        let left = match self.status {
+            Status::Queued => tenant.left_alone(&self.action),
+            _ => None,
+        };
+        Self {
+            waits_for: left.as_ref().map(WaitsFor::from),
+            ..self
+        }
+    }
+}
+
+impl From<&LeftAlone> for WaitsFor {
+    fn from(left: &LeftAlone) -> Self {
+        Self {
+            reason: WaitsReason::ProviderFailing,
+            origin: left.origin.to_string(),
+            until: stamp(left.until),
         }
     }
 }

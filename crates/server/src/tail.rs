@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Asking;
-use crate::notifications::ShownAttempt;
+use crate::notifications::{ShownAttempt, WaitsFor};
 use crate::openapi::StatusName;
 use crate::{App, Problem};
 
@@ -47,6 +47,9 @@ pub(crate) struct Stands {
     notification: NotificationId,
     #[schema(value_type = StatusName)]
     status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    waits_for: Option<WaitsFor>,
 }
 
 /// How many events were not sent, because they were not read in time.
@@ -125,6 +128,14 @@ impl Watching {
                 Event::default().event("status").json_data(Stands {
                     notification: *id,
                     status: *status,
+                    waits_for: None,
+                })
+            }
+            Happened::PutOff(id, left) if wanted(*id) => {
+                Event::default().event("status").json_data(Stands {
+                    notification: *id,
+                    status: Status::Queued,
+                    waits_for: Some(left.into()),
                 })
             }
             Happened::Missed(count) => Event::default()

@@ -47,7 +47,14 @@ pub(super) async fn run(arguments: &args::Logs, output: Output) -> Result<Code, 
         match &*kind {
             "attempt" if told.remove(&(id.clone(), number(&event, "number"))) => {}
             "attempt" => tell(&event, output),
-            "status" => output.say(format!("{DIM}{id} is {}{DIM:#}", text(&event, "status"))),
+            "status" => {
+                let why =
+                    notifications::waits(&event).map_or_else(String::new, |why| format!(": {why}"));
+                output.say(format!(
+                    "{DIM}{id} is {}{why}{DIM:#}",
+                    text(&event, "status")
+                ));
+            }
             "missed" => output.step(
                 "warning",
                 format!(

@@ -73,7 +73,18 @@ pub(super) fn whole(notification: &Value) -> String {
     if let Some(next) = part(notification, "next_attempt_at").as_str() {
         write!(lines, "\n{DIM}the next attempt is due {next}{DIM:#}").expect("a String");
     }
+    if let Some(why) = waits(notification) {
+        write!(lines, "\n{DIM}it waits: {why}{DIM:#}").expect("a String");
+    }
     lines
+}
+
+/// Why one waits, if it is not its turn alone.
+pub(super) fn waits(notification: &Value) -> Option<String> {
+    let origin = notification.get("waits_for")?.get("origin")?.as_str()?;
+    Some(format!(
+        "attempts keep failing at {origin}, which is left alone for a moment"
+    ))
 }
 
 /// What an attempt did and what came of it, as lines.

@@ -53,7 +53,7 @@ impl Default for CircuitOptions {
 pub struct LeftAlone {
     /// The origin at which attempts fail.
     pub origin: Arc<str>,
-    /// When the next attempt tries.
+    /// When the next attempt tries, unless one does already and ends before.
     pub until: Time,
 }
 

@@ -36,6 +36,8 @@ const CLAIMED: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the process may end while a notification is under way before that is taken for its doing.
 const LOST: u32 = 20;
+/// Why something is put off whose provider is left alone.
+const PROVIDER_FAILING: &str = "provider_failing";
 /// How long what found no room waits, and up to a quarter more.
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long who watches may take to be told of an attempt that has been written down.
@@ -424,7 +426,7 @@ impl Engine {
             (no_run(told), Next::Settled(Status::Expired))
         } else {
             if let Some(wait) = self.circuits.wait(&leased, began) {
-                return self.put_off(&leased, "provider_failing", wait).await;
+                return self.put_off(&leased, PROVIDER_FAILING, wait).await;
             }
             let ran = self.run(&leased, event).await;
             self.ran(&leased, ran.as_ref().ok()).await;
@@ -504,7 +506,12 @@ impl Engine {
             tracing::error!(notification = %id, %error, "it could not be put off");
             return;
         }
-        self.stands(tenant, *id, Status::Queued);
+        match self.left_alone(tenant, &leased.action) {
+            Some(left) if reason == PROVIDER_FAILING => {
+                self.tails.tell(tenant, || Happened::PutOff(*id, left));
+            }
+            _ => self.stands(tenant, *id, Status::Queued),
+        }
         self.wake();
     }
 

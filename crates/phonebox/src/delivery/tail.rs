@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::sync::watch;
 
+use super::circuit::LeftAlone;
 use super::engine::{Engine, Phase, reached};
 
 /// Tails open at once, of one tenant and in all.
@@ -25,6 +26,8 @@ pub enum Happened {
     Attempt(NotificationId, Attempt),
     /// It stands elsewhere from now on.
     Status(NotificationId, Status),
+    /// It is put off, and so waits again, because attempts keep failing at its provider.
+    PutOff(NotificationId, LeftAlone),
     /// Whoever reads was too slow, and so many are missing here.
     Missed(u64),
 }

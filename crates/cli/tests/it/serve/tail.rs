@@ -152,3 +152,46 @@ async fn who_watches_sees_what_is_kept_as_it_happens() {
     }
     assert!(server.ended().success());
 }
+
+#[tokio::test]
+async fn what_waits_for_a_failing_provider_says_so() {
+    let gate = Gate::open(Mode::Busy).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server.deploy().await;
+    let mut tail = Tail::open(&server, "").await.unwrap();
+    for number in 0..6 {
+        let sent = server
+            .ask("POST", "/v1/notifications", event(&number.to_string()))
+            .await;
+        assert_eq!(sent.status, 202, "{sent:?}");
+    }
+    let (id, told) = loop {
+        let (_, data) = tail.next().await.expect("it ended");
+        if data.get("waits_for").is_some() {
+            break (data["notification"].clone(), data["waits_for"].clone());
+        }
+    };
+    assert_eq!(told["reason"], "provider_failing", "{told}");
+    assert_eq!(told["origin"], "http://kannel.example:13013", "{told}");
+    // Each of them waits for the same, until one is tried.
+    let list = server.ask("GET", "/v1/notifications", json!({})).await;
+    let shown = list.body["notifications"].as_array().unwrap();
+    let waits = shown.iter().find(|shown| shown["status"] == "queued");
+    let waits = waits.unwrap_or_else(|| panic!("none waits: {list:?}"));
+    assert_eq!(waits["waits_for"]["origin"], told["origin"], "{list:?}");
+
+    gate.set(Mode::Accept);
+    let path = format!("/v1/notifications/{}", id.as_str().unwrap());
+    loop {
+        let found = server.ask("GET", &path, json!({})).await.body;
+        match found["status"].as_str() {
+            Some("sent") => {
+                assert!(found.get("waits_for").is_none(), "{found}");
+                break;
+            }
+            Some("queued" | "leased") => tokio::time::sleep(Duration::from_millis(20)).await,
+            _ => panic!("{found}"),
+        }
+    }
+}
