@@ -1,11 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use phonebox_contract::Fault;
 use phonebox_store::{Store, StoreError, TenantItem};
 use tokio::task::JoinSet;
 
 use super::engine::{DeliveryOptions, Engine, Phase};
+use super::error::CannotStart;
 use super::root_keys::{CannotRotate, RootKey};
 use crate::api_key::ApiKeys;
 use crate::host::Phonebox;
@@ -17,33 +17,6 @@ use crate::tenant::Tenant;
 pub struct Deliveries {
     engine: Arc<Engine>,
     tasks: JoinSet<()>,
-}
-
-/// Why nothing can be delivered.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CannotStart {
-    /// The store does not work.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store was encrypted with other keys.
-    #[error("none of the keys is the one that the store was encrypted with")]
-    WrongKeys,
-}
-
-impl CannotStart {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.hint(),
-            Self::WrongKeys => "give the keys that it was made with; new ones stand before those",
-        }
-    }
-
-    /// Whose fault it is: the platform's.
-    pub fn fault(&self) -> Fault {
-        Fault::Platform
-    }
 }
 
 impl Phonebox {

@@ -6,27 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use phonebox_contract::{Event, Fault, NotificationId, Outcome, Status};
+use phonebox_contract::{Event, NotificationId, Outcome, Status};
 use phonebox_runtime::{Report, RunError, Secret};
 use phonebox_store::{
     Accept, Accepted, Attempt, Claim, Leased, Node, Stands, Store, StoreError, Then,
 };
-use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::CODE_VALIDITY;
 use super::abuse::{AbuseLimits, Counts, Refused};
 use super::circuit::{CircuitOptions, Circuits, LeftAlone};
+use super::error::{CannotLoad, NoRunError, no_run};
 use super::metrics::Metrics;
 use super::root_keys::Rotating;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
-use crate::action::{Action, InvalidAction};
-use crate::host::{DeployError, Deployment, Phonebox};
+use crate::action::Action;
+use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
-use crate::secret::{InvalidSecret, Owner};
+use crate::secret::Owner;
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
 
@@ -34,18 +34,12 @@ use crate::webhook::Hooks;
 const CLAIMED: usize = 64;
 /// How long at the most until the store is looked at, though nobody said that there is something.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often the process may end while a notification is under way before that is taken for its doing.
-const LOST: u32 = 20;
 /// Why something is put off whose provider is left alone.
 const PROVIDER_FAILING: &str = "provider_failing";
 /// How long what found no room waits, and up to a quarter more.
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long who watches may take to be told of an attempt that has been written down.
 const TELLING: Duration = Duration::from_millis(100);
-/// How often what dead nodes held is taken back.
-const REAP: Duration = Duration::from_secs(5);
-/// How often what nobody needs is erased.
-const ERASE: Duration = Duration::from_secs(30);
 /// How long is waited before the store is tried again, at first and at the most.
 pub(super) const STORE_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
@@ -92,8 +86,8 @@ pub(crate) struct Engine {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
     pub(super) rotating: Rotating,
-    node: Node,
-    options: DeliveryOptions,
+    pub(super) node: Node,
+    pub(super) options: DeliveryOptions,
     slots: Arc<Slots>,
     circuits: Circuits,
     counts: Counts,
@@ -102,7 +96,7 @@ pub(crate) struct Engine {
     /// The action that each tenant's notifications go to.
     bound: Mutex<LruCache<String, String>>,
     /// What this process is at. What it does not know of any more, its lease ends.
-    under_way: Mutex<HashSet<NotificationId>>,
+    pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
     pub(super) tails: Tails,
     pub(crate) hooks: Hooks,
@@ -120,102 +114,6 @@ pub(crate) enum Phase {
     Draining,
     /// What is under way is given back.
     Ending,
-}
-
-/// Why an action cannot be deployed, or cannot be run although it is.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CannotLoad {
-    /// There is none of this name any more.
-    #[error("the tenant has no action {0}")]
-    Missing(String),
-    /// The store does not give it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What was given is no secret that can be kept.
-    #[error(transparent)]
-    InvalidSecret(#[from] InvalidSecret),
-    /// A secret cannot be decrypted.
-    #[error("the secret {name} cannot be read")]
-    Secret {
-        /// Which.
-        name: String,
-        /// Why.
-        #[source]
-        source: CannotDecrypt,
-    },
-    /// What was to be sent cannot be decrypted.
-    #[error("the event cannot be read")]
-    Event(#[source] CannotDecrypt),
-    /// What is kept is no action any more.
-    #[error(transparent)]
-    Action(#[from] InvalidAction),
-    /// It cannot be loaded.
-    #[error(transparent)]
-    Deploy(#[from] DeployError),
-    /// The process is ending.
-    #[error("phonebox is shutting down")]
-    ShuttingDown,
-}
-
-impl CannotLoad {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing(_) => Some("deploy it again".to_owned()),
-            Self::Store(error) => Some(error.hint().to_owned()),
-            Self::InvalidSecret(error) => Some(error.hint().to_owned()),
-            Self::Secret { .. } => Some(
-                "start phonebox with the key that it was encrypted with, or set it again"
-                    .to_owned(),
-            ),
-            Self::Event(_) => {
-                Some("start phonebox with the key that it was encrypted with".to_owned())
-            }
-            Self::Action(error) => error.hint(),
-            Self::Deploy(error) => error.hint(),
-            Self::ShuttingDown => None,
-        }
-    }
-
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::Action(error) => error.fault(),
-            Self::Deploy(error) => error.fault(),
-            Self::InvalidSecret(error) => error.fault(),
-            _ => Fault::Platform,
-        }
-    }
-
-    /// Its name, for programs.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "action_missing",
-            Self::Store(_) => "store",
-            Self::InvalidSecret(_) => "secret_invalid",
-            Self::Secret { .. } => "secret_unreadable",
-            Self::Event(_) => "event_unreadable",
-            Self::Action(_) => "action_invalid",
-            Self::Deploy(_) => "action_not_loaded",
-            Self::ShuttingDown => "shutting_down",
-        }
-    }
-}
-
-/// How an attempt came out that had no run: in the form of a [`Report`].
-#[derive(Serialize)]
-struct NoRun {
-    outcome: (),
-    error: NoRunError,
-    fault: Fault,
-}
-
-#[derive(Serialize)]
-struct NoRunError {
-    kind: &'static str,
-    message: String,
-    hint: Option<String>,
 }
 
 impl Engine {
@@ -385,7 +283,7 @@ impl Engine {
     }
 
     /// Something waits in the store.
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         self.slots.freed.notify_one();
     }
 
@@ -628,7 +526,7 @@ impl Engine {
     }
 
     /// Tells who watches where a notification stands.
-    fn stands(&self, tenant: &str, id: NotificationId, status: Status) {
+    pub(super) fn stands(&self, tenant: &str, id: NotificationId, status: Status) {
         self.tails.tell(tenant, || Happened::Status(id, status));
     }
 
@@ -833,59 +731,6 @@ impl Engine {
         }
     }
 
-    /// Keeps the leases of this node, takes back those of others that are gone, and erases what nobody needs.
-    pub(super) async fn keep_up(self: Arc<Self>) {
-        let mut phase = self.phase.subscribe();
-        let mut renew = tokio::time::interval(Store::LEASE / 3);
-        let mut reap = tokio::time::interval(REAP);
-        let mut erase = tokio::time::interval(ERASE);
-        loop {
-            let done = tokio::select! {
-                _ = renew.tick() => self.renew().await,
-                _ = reap.tick() => self.reap().await,
-                _ = erase.tick() => self.erase().await,
-                () = reached(&mut phase, Phase::Ending) => return,
-            };
-            if let Err(error) = done {
-                tracing::error!(%error, "the store cannot be kept in order");
-            }
-        }
-    }
-
-    async fn renew(&self) -> Result<(), StoreError> {
-        let under_way: Vec<_> = lock(&self.under_way).iter().copied().collect();
-        self.store.renew(self.node, under_way).await
-    }
-
-    async fn reap(&self) -> Result<(), StoreError> {
-        let reaped = self.store.reap(LOST).await?;
-        if reaped.is_empty() {
-            return Ok(());
-        }
-        self.metrics.lost.inc_by(reaped.len() as u64);
-        tracing::warn!(
-            notifications = reaped.len(),
-            "what was under way when its process ended is tried again",
-        );
-        for Stands { tenant, id, status } in reaped {
-            if status.is_settled() {
-                tracing::error!(tenant, notification = %id, "its process ended too often; it is given up");
-                self.tell(&tenant, id, status);
-            } else {
-                self.stands(&tenant, id, status);
-            }
-        }
-        self.wake();
-        Ok(())
-    }
-
-    async fn erase(&self) -> Result<(), StoreError> {
-        while self.store.erase(self.options.keep).await? != (0, 0) {
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
     /// Lets what is under way end, and gives back what does not.
     pub(super) async fn drain(&self) {
         self.phase.send_replace(Phase::Draining);
@@ -921,16 +766,7 @@ pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     drop(phase.wait_for(|phase| *phase >= wanted).await);
 }
 
-fn no_run(error: NoRunError) -> String {
-    let told = NoRun {
-        outcome: (),
-        error,
-        fault: Fault::Platform,
-    };
-    serde_json::to_string(&told).unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each change is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
