@@ -140,11 +140,33 @@ impl Drop for Disk {
     }
 }
 
-/// Has nobody write to a file, not even who has opened it. False where the file's disk, or this user, cannot.
-fn immutable(path: &Path, on: bool) -> bool {
+/// Files that nobody writes to, not even who has opened them, until this is dropped.
+struct Immutable<'a>(&'a [PathBuf]);
+
+impl<'a> Immutable<'a> {
+    /// None where these files' disk, or this user, cannot.
+    fn make(files: &'a [PathBuf]) -> Option<Self> {
+        let immutable = Self(files);
+        files
+            .iter()
+            .all(|file| set(file, true))
+            .then_some(immutable)
+    }
+}
+
+impl Drop for Immutable<'_> {
+    fn drop(&mut self) {
+        for file in self.0 {
+            set(file, false);
+        }
+    }
+}
+
+/// Whether a file could be made immutable, or mutable again.
+fn set(path: &Path, immutable: bool) -> bool {
     let set = |file: &fs::File| -> rustix::io::Result<()> {
         let mut flags = rustix::fs::ioctl_getflags(file)?;
-        flags.set(IFlags::IMMUTABLE, on);
+        flags.set(IFlags::IMMUTABLE, immutable);
         rustix::fs::ioctl_setflags(file, flags)
     };
     set(&fs::File::open(path).unwrap()).is_ok()
@@ -251,10 +273,10 @@ async fn a_disk_that_becomes_read_only_loses_nothing() {
     assert_eq!(server.accept("before").await.status, 202);
     gate.wait_for(1).await;
     let files = ["phonebox.db", "phonebox.db-wal"].map(|file| server.data(file));
-    if !files.iter().all(|file| immutable(file, true)) {
+    let Some(immutable) = Immutable::make(&files) else {
         println!("skipped: only root can make a file immutable, and not on every disk");
         return;
-    }
+    };
     let answer = server.accept("meanwhile").await;
     assert_eq!(
         (answer.status, &answer.body["code"]),
@@ -266,7 +288,7 @@ async fn a_disk_that_becomes_read_only_loses_nothing() {
     assert_eq!(answer.body["code"], "store_unavailable", "{answer:?}");
     assert_eq!(server.ask("GET", "/livez", json!({})).await.status, 200);
 
-    assert!(files.iter().all(|file| immutable(file, false)));
+    drop(immutable);
     server.answers("/readyz", 200).await;
     let answer = server.accept("after").await;
     assert_eq!(answer.status, 202, "{answer:?}");
