@@ -9,7 +9,7 @@ extern crate self as phonebox_runtime;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use phonebox_egress::Rule;
+use phonebox_egress::{Auth, Rule};
 use phonebox_fuzz::is_sayable;
 
 #[path = "../../crates/phonebox/src/manifest.rs"]
@@ -86,9 +86,22 @@ fn compare(manifest: &Manifest, text: &str) {
         .flatten()
         .map(|rule| {
             let rule = rule.as_table().expect("a table");
-            only(rule, &["origin", "methods", "paths"]);
+            only(rule, &["origin", "methods", "paths", "auth"]);
             let origin = rule["origin"].as_str().expect("a string");
-            Rule::new(origin, &strings(rule, "methods"), &strings(rule, "paths")).expect("a rule")
+            let read = Rule::new(origin, &strings(rule, "methods"), &strings(rule, "paths"));
+            let read = read.expect("a rule");
+            let Some(auth) = rule.get("auth") else {
+                return read;
+            };
+            let auth: Auth = auth.clone().try_into().expect("an auth");
+            for name in auth.secrets() {
+                assert!(manifest.secrets.contains_key(name), "{name} is no secret");
+            }
+            // Written down again it says as much.
+            let again = toml::Value::try_from(&auth).expect("it can be written down");
+            let again: Auth = again.try_into().expect("an auth");
+            assert_eq!(again, auth);
+            read.with_auth(auth).expect("an auth that can be kept")
         })
         .collect();
     assert_eq!(rules, manifest.egress);
@@ -99,7 +112,7 @@ fn compare(manifest: &Manifest, text: &str) {
     let mut count = 0;
     for (name, secret) in secrets.into_iter().flatten() {
         let secret = secret.as_table().expect("a table");
-        only(secret, &["description", "example", "optional"]);
+        only(secret, &["description", "example", "optional", "reveal"]);
         let read = &manifest.secrets[name];
         assert_eq!(
             secret
@@ -118,6 +131,12 @@ fn compare(manifest: &Manifest, text: &str) {
                 .get("optional")
                 .is_some_and(|optional| optional.as_bool() == Some(true)),
             read.optional
+        );
+        assert_eq!(
+            secret
+                .get("reveal")
+                .is_some_and(|reveal| reveal.as_bool() == Some(true)),
+            read.reveal
         );
         count += 1;
     }

@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use phonebox_contract::Sensitive;
 use phonebox_egress::{Auth, InvalidRule, Policy, Rule};
-use phonebox_runtime::{Limits, Mode, Secret, Secrets};
+use phonebox_runtime::Limits;
 use serde::{Deserialize, Serialize};
 
 /// The trigger that actions are for.
@@ -261,21 +260,6 @@ impl Manifest {
             secrets: written.secrets,
             limits: written.limits.read()?,
         })
-    }
-
-    /// Values by name as the secrets that the action asks for, revealed where it asks for that: for who trusts its author.
-    pub fn grant<N, V>(&self, values: impl IntoIterator<Item = (N, V)>) -> Secrets
-    where
-        N: Into<String>,
-        V: Into<Sensitive>,
-    {
-        let grant = |(name, value): (N, V)| {
-            let name = name.into();
-            let reveal = self.secrets.get(&name).is_some_and(|spec| spec.reveal);
-            let mode = if reveal { Mode::Revealed } else { Mode::Sealed };
-            (name, Secret::new(value).with_mode(mode))
-        };
-        values.into_iter().map(grant).collect()
     }
 
     /// What the action wants to reach, as a policy.

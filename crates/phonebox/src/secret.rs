@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use phonebox_contract::{Fault, Sensitive};
 use phonebox_egress::OriginPattern;
-use phonebox_runtime::{Mode, Secret};
+use phonebox_runtime::{Mode, Secret, Secrets};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -77,6 +77,23 @@ impl InvalidSecret {
     /// Whose fault it is: the secret's owner's, who is the action's.
     pub fn fault(&self) -> Fault {
         Fault::Action
+    }
+}
+
+impl Manifest {
+    /// Values by name as the secrets that the action asks for, revealed where it asks for that: for who trusts its author.
+    pub fn grant<N, V>(&self, values: impl IntoIterator<Item = (N, V)>) -> Secrets
+    where
+        N: Into<String>,
+        V: Into<Sensitive>,
+    {
+        let grant = |(name, value): (N, V)| {
+            let name = name.into();
+            let reveal = self.secrets.get(&name).is_some_and(|spec| spec.reveal);
+            let mode = if reveal { Mode::Revealed } else { Mode::Sealed };
+            (name, Secret::new(value).with_mode(mode))
+        };
+        values.into_iter().map(grant).collect()
     }
 }
 
