@@ -1,6 +1,8 @@
 //! What stands for a secret in a request, and how the secret takes its place on the wire.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -10,6 +12,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 use percent_encoding::percent_decode;
 use phonebox_contract::Sensitive;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -267,14 +271,18 @@ impl<'a> Secrets<'a> {
     ) -> Result<Zeroizing<Vec<u8>>, SecretFlaw> {
         let body = &*request.body;
         match Form::of(request) {
-            Some(Form::Json) if Some(count(body)) == count_in_json(body) => {
+            Some(Form::Json)
+                if Within::json(body).is_some_and(|within| are_in_values(body, within)) =>
+            {
                 self.swap(body, swaps, |value| {
                     let quoted = Zeroizing::new(Value::from(value).to_string());
                     let inner = quoted.get(1..quoted.len().saturating_sub(1));
                     Zeroizing::new(inner.unwrap_or_default().to_owned())
                 })
             }
-            Some(Form::Urlencoded) if count(body) == count_in_form(body) => {
+            Some(Form::Urlencoded)
+                if Within::form(body).is_some_and(|within| are_in_values(body, within)) =>
+            {
                 self.swap(body, swaps, |value| {
                     Zeroizing::new(form_urlencoded::byte_serialize(value.as_bytes()).collect())
                 })
@@ -377,29 +385,98 @@ fn count(text: &[u8]) -> usize {
     count
 }
 
-/// How many stand in values of a JSON text that are strings; none where it is no JSON.
-fn count_in_json(body: &[u8]) -> Option<usize> {
-    fn within(value: &Value) -> usize {
-        match value {
-            Value::String(text) => count(text.as_bytes()),
-            Value::Array(values) => values.iter().map(within).sum(),
-            Value::Object(values) => values.values().map(within).sum(),
-            _ => 0,
-        }
-    }
-    Some(within(&serde_json::from_slice(body).ok()?))
+/// Whether all placeholders of a text stand in values, each as it is: none in a name, and none that is escaped, for that one
+/// could make up for another in a count.
+fn are_in_values(text: &[u8], within: Within) -> bool {
+    within.names == 0 && within.values == count(text)
 }
 
-/// How many stand in the values of a form, and are not the end of a character that is encoded.
-fn count_in_form(body: &[u8]) -> usize {
-    let begun = |pair: &[u8]| pair.starts_with(b"%") || pair.ends_with(b"%");
-    let split = memmem::find_iter(body, PREFIX)
-        .any(|at| body.get(at.saturating_sub(2)..at).is_some_and(begun));
-    if split {
-        return 0;
+/// How many placeholders stand in the names and in the values of a text, once it is read.
+#[derive(Clone, Copy, Default)]
+struct Within {
+    names: usize,
+    values: usize,
+}
+
+impl Within {
+    /// Of a JSON text; none where it is no JSON.
+    fn json(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
     }
-    let decoded = form_urlencoded::parse(body);
-    decoded.map(|(_, value)| count(value.as_bytes())).sum()
+
+    /// Of a form; none where one is the end of a character that is encoded.
+    fn form(body: &[u8]) -> Option<Self> {
+        let begun = |pair: &[u8]| pair.starts_with(b"%") || pair.ends_with(b"%");
+        let split = memmem::find_iter(body, PREFIX)
+            .any(|at| body.get(at.saturating_sub(2)..at).is_some_and(begun));
+        let add = |within: Self, (name, value): (Cow<'_, str>, Cow<'_, str>)| Self {
+            names: within.names + count(name.as_bytes()),
+            values: within.values + count(value.as_bytes()),
+        };
+        (!split).then(|| form_urlencoded::parse(body).fold(Self::default(), add))
+    }
+}
+
+// Counted while it is read, for of two members of one name only the last would be kept.
+impl<'de> Deserialize<'de> for Within {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counting;
+
+        impl<'de> Visitor<'de> for Counting {
+            type Value = Within;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Within, E> {
+                Ok(Within::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Within, E> {
+                Ok(Within::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Within, E> {
+                Ok(Within::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Within, E> {
+                Ok(Within::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Within, E> {
+                Ok(Within::default())
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Within, E> {
+                Ok(Within {
+                    names: 0,
+                    values: count(text.as_bytes()),
+                })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Within, A::Error> {
+                let mut all = Within::default();
+                while let Some(one) = values.next_element::<Within>()? {
+                    all.names += one.names;
+                    all.values += one.values;
+                }
+                Ok(all)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Within, A::Error> {
+                let mut all = Within::default();
+                while let Some((name, one)) = members.next_entry::<String, Within>()? {
+                    all.names += count(name.as_bytes()) + one.names;
+                    all.values += one.values;
+                }
+                Ok(all)
+            }
+        }
+
+        deserializer.deserialize_any(Counting)
+    }
 }
 
 /// The two kinds of body that secrets are put into.

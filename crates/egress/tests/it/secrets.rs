@@ -195,6 +195,7 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
         .bytes()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"));
     let escaped = token.replacen("sealed_", "%73ealed_", 1);
+    let unicode = token.replacen('s', "\\u0073", 1);
     let text = [("content-type", "text/plain")];
     let json_type = [("content-type", "application/json")];
     let form_type = [("content-type", "application/x-www-form-urlencoded")];
@@ -232,6 +233,25 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
         (request(&form_type, &format!("{token}=1")), "place"),
         (
             request(&form_type, &format!("a={token}&b=%2{token}")),
+            "place",
+        ),
+        // One that is read as if it were there does not make up for one in a name.
+        (
+            request(&form_type, &format!("{token}=a&b={escaped}")),
+            "place",
+        ),
+        (
+            request(
+                &json_type,
+                &format!(r#"{{"{token}": 1, "b": "{unicode}"}}"#),
+            ),
+            "place",
+        ),
+        (
+            request(
+                &json_type,
+                &format!(r#"{{"a": {{"{token}": 1}}, "a": "{unicode}"}}"#),
+            ),
             "place",
         ),
         (request(&[("authorization", stale)], ""), "stale"),
