@@ -11,6 +11,7 @@
 )]
 
 mod provider;
+mod queue;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -83,12 +84,17 @@ fn main() {
         .and_then(|at| arguments.get(at + 1)?.parse().ok())
         .unwrap_or(10);
     // `cargo test --benches` only wants to see that it runs.
-    let half = if arguments.iter().any(|argument| argument == "--bench") {
+    let whole = arguments.iter().any(|argument| argument == "--bench");
+    let half = if whole {
         Duration::from_secs(seconds)
     } else {
         Duration::from_millis(200)
     };
     let runtime = tokio::runtime::Runtime::new().expect("a process that starts can have threads");
+    runtime.block_on(queue::report(
+        provider::start(),
+        if whole { 10_000 } else { 100 },
+    ));
     runtime.block_on(report(provider::start(), half));
     runtime.shutdown_background();
 }
@@ -137,6 +143,13 @@ fn host(provider: std::net::SocketAddr) -> Phonebox {
 }
 
 fn deploy(phonebox: &Phonebox, tenant: &str, guest: Guest) -> Deployment {
+    let (action, secrets) = action(guest);
+    phonebox
+        .deploy(tenant, &action, secrets)
+        .expect("it can be deployed")
+}
+
+fn action(guest: Guest) -> (Action, Secrets) {
     let manifest = format!(
         "name = \"bench\"\ntrigger = \"custom-phone-provider\"\n[[egress]]\norigin = \"{ORIGIN}\"\n\
          [secrets.ORIGIN]\noptional = true\n[secrets.TOKEN]\noptional = true\n"
@@ -148,9 +161,7 @@ fn deploy(phonebox: &Phonebox, tenant: &str, guest: Guest) -> Deployment {
     ]
     .into_iter()
     .collect();
-    phonebox
-        .deploy(tenant, &action, secrets)
-        .expect("it can be deployed")
+    (action, secrets)
 }
 
 fn event(text: &str) -> Arc<Event> {
