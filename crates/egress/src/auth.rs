@@ -183,7 +183,7 @@ impl TryFrom<String> for Text {
             let fact = FACTS.iter().find(|(known, _)| *known == name);
             parts.push(match fact {
                 Some((_, fact)) => Part::Fact(*fact),
-                None if is_secret_name(name) => Part::Secret(name.to_owned()),
+                None if Auth::is_secret_name(name) => Part::Secret(name.to_owned()),
                 None => {
                     return Err(format!(
                         "`{{{}}}` is neither the name of a secret, which is in capitals, nor one of {}",
@@ -210,14 +210,6 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.written.fmt(f)
     }
-}
-
-fn is_secret_name(name: &str) -> bool {
-    name.len() <= 128
-        && name.starts_with(|first: char| first.is_ascii_uppercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl Text {
@@ -264,6 +256,15 @@ type Headers = Vec<(String, Vec<u8>)>;
 type Secret<'a> = dyn FnMut(&str) -> Result<Zeroizing<String>, SecretFlaw> + 'a;
 
 impl Auth {
+    /// Whether a secret may be called this: capital letters, digits and underscores, a letter first, at most 128.
+    pub fn is_secret_name(name: &str) -> bool {
+        name.len() <= 128
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    }
+
     /// The names of the secrets that it signs with.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.texts().into_iter().flat_map(Text::secrets)

@@ -194,11 +194,7 @@ struct WrittenLimits {
 impl Manifest {
     /// Whether a secret may be called this: capital letters, digits and underscores, a letter first, at most 128.
     pub fn is_secret_name(name: &str) -> bool {
-        name.len() <= NAME
-            && name.starts_with(|first: char| first.is_ascii_uppercase())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        Auth::is_secret_name(name)
     }
 
     /// Reads a manifest.
