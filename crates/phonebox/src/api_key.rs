@@ -32,6 +32,38 @@ pub enum Scope {
     WebhookWrite,
     /// To see the metrics of the process. No tenant's key has it.
     MetricsRead,
+    /// Auth0's Management API: to see actions, their versions and what they did.
+    ReadActions,
+    /// To make and to deploy actions there.
+    CreateActions,
+    /// To change actions and their bindings there.
+    UpdateActions,
+    /// To delete actions there.
+    DeleteActions,
+    /// To see the phone provider there.
+    ReadPhoneProviders,
+    /// To make the phone provider there, and to send by it to try it.
+    CreatePhoneProviders,
+    /// To change the phone provider there.
+    UpdatePhoneProviders,
+    /// To delete the phone provider there.
+    DeletePhoneProviders,
+    /// To see phone templates there.
+    ReadPhoneTemplates,
+    /// To make phone templates there, and to send one to try it.
+    CreatePhoneTemplates,
+    /// To change and to reset phone templates there.
+    UpdatePhoneTemplates,
+    /// To delete phone templates there.
+    DeletePhoneTemplates,
+    /// To see the tenant's logs there.
+    ReadLogs,
+    /// To see the tenant's logs about users there.
+    ReadLogsUsers,
+    /// To see the tenant's settings there.
+    ReadTenantSettings,
+    /// To change the tenant's settings there.
+    UpdateTenantSettings,
 }
 
 /// A text that names no scope.
@@ -66,7 +98,7 @@ pub struct ApiKeys(Store);
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 24] = [
         Self::KeysWrite,
         Self::ActionsWrite,
         Self::ActionsRead,
@@ -75,6 +107,22 @@ impl Scope {
         Self::ReceiptsWrite,
         Self::WebhookWrite,
         Self::MetricsRead,
+        Self::ReadActions,
+        Self::CreateActions,
+        Self::UpdateActions,
+        Self::DeleteActions,
+        Self::ReadPhoneProviders,
+        Self::CreatePhoneProviders,
+        Self::UpdatePhoneProviders,
+        Self::DeletePhoneProviders,
+        Self::ReadPhoneTemplates,
+        Self::CreatePhoneTemplates,
+        Self::UpdatePhoneTemplates,
+        Self::DeletePhoneTemplates,
+        Self::ReadLogs,
+        Self::ReadLogsUsers,
+        Self::ReadTenantSettings,
+        Self::UpdateTenantSettings,
     ];
 
     /// Its name.
@@ -88,6 +136,22 @@ impl Scope {
             Self::ReceiptsWrite => "receipts:write",
             Self::WebhookWrite => "webhook:write",
             Self::MetricsRead => "metrics:read",
+            Self::ReadActions => "read:actions",
+            Self::CreateActions => "create:actions",
+            Self::UpdateActions => "update:actions",
+            Self::DeleteActions => "delete:actions",
+            Self::ReadPhoneProviders => "read:phone_providers",
+            Self::CreatePhoneProviders => "create:phone_providers",
+            Self::UpdatePhoneProviders => "update:phone_providers",
+            Self::DeletePhoneProviders => "delete:phone_providers",
+            Self::ReadPhoneTemplates => "read:phone_templates",
+            Self::CreatePhoneTemplates => "create:phone_templates",
+            Self::UpdatePhoneTemplates => "update:phone_templates",
+            Self::DeletePhoneTemplates => "delete:phone_templates",
+            Self::ReadLogs => "read:logs",
+            Self::ReadLogsUsers => "read:logs_users",
+            Self::ReadTenantSettings => "read:tenant_settings",
+            Self::UpdateTenantSettings => "update:tenant_settings",
         }
     }
 }

@@ -17,6 +17,7 @@
 mod actions;
 mod caller;
 mod keys;
+mod management;
 mod notifications;
 mod openapi;
 mod problem;
@@ -32,6 +33,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use phonebox::{ApiKeys, Handle, Scope};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -66,6 +68,10 @@ pub fn router(handle: Handle) -> Router {
         described: openapi::complete(&api),
     }));
     router
+        .route(
+            &format!("{}/{{*rest}}", management::BASE),
+            any(management::unsupported),
+        )
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(
@@ -97,6 +103,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tenants::list))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
+        .nest(management::BASE, management::routes())
         .layer(DefaultBodyLimit::max(BODY))
         .routes(routes!(actions::deploy, actions::list).layer(component))
         .routes(routes!(metrics))

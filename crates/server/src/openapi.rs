@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::App;
+use crate::{App, management};
 
 /// What can be wrong with every request for which a key is asked.
 const WITH_KEY: &[&str] = &[
@@ -93,6 +93,10 @@ const OF_EACH: &[(&str, &[&str])] = &[
     ("show_notification", &["404 not_found"]),
     ("show_webhook", &["404 not_found"]),
     ("tail", &["429 too_many_tails"]),
+];
+/// What can be wrong with every request to the Management API.
+const MANAGED: &[&str] = &[
+    "400", "401", "403", "404", "408", "413", "415", "422", "429", "503", "507",
 ];
 const MEANING: &[(&str, &str)] = &[
     ("action_invalid", "it is no action that can be deployed"),
@@ -182,7 +186,7 @@ const MEANING: &[(&str, &str)] = &[
         (name = "operator", description = "Tenants, keys and metrics"),
         (name = "health", description = "For whoever watches the process"),
     ),
-    components(schemas(crate::Problem, crate::tail::AttemptEnded<'_>, crate::tail::Missed, crate::tail::Stands)),
+    components(schemas(crate::Problem, management::Refusal, crate::tail::AttemptEnded<'_>, crate::tail::Missed, crate::tail::Stands)),
 )]
 pub(crate) struct Described;
 
@@ -296,9 +300,18 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
     let mut api = serde_json::to_value(api).unwrap_or_default();
     let mut responses = Map::new();
     let paths = api["paths"].as_object_mut().into_iter().flatten();
-    let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
-    for (method, operation) in operations {
-        describe(method, operation, &mut responses);
+    for (path, item) in paths {
+        let managed = path.starts_with(management::BASE);
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if managed {
+                describe_managed(operation);
+            } else {
+                describe(method, operation, &mut responses);
+            }
+        }
+    }
+    for status in MANAGED {
+        responses.insert(format!("management-{status}"), refusal());
     }
     let components = &mut api["components"];
     components["responses"] = responses.into();
@@ -315,6 +328,33 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
     components["schemas"]["Problem"]["properties"]["code"]["enum"] = json!(codes);
     api["security"] = json!([{ "key": [] }]);
     api
+}
+
+/// Adds what Auth0's clients may be answered to every request, and what those with a body or an id may be.
+#[expect(clippy::indexing_slicing, reason = "what is not there in JSON is made")]
+fn describe_managed(operation: &mut Value) {
+    let has_body = operation["requestBody"].is_object();
+    let parameters = operation["parameters"].as_array();
+    let has_id =
+        parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"));
+    for status in MANAGED {
+        let here = match *status {
+            "404" => has_id,
+            "413" | "415" | "422" => has_body,
+            _ => true,
+        };
+        if here && operation["responses"][*status].is_null() {
+            let reference = format!("#/components/responses/management-{status}");
+            operation["responses"][*status] = json!({ "$ref": reference });
+        }
+    }
+}
+
+fn refusal() -> Value {
+    json!({
+        "description": "As Auth0 answers it",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Refusal" } } },
+    })
 }
 
 #[expect(clippy::indexing_slicing, reason = "what is not there in JSON is made")]

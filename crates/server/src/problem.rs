@@ -66,6 +66,22 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub(crate) fn shown_hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Nothing is asked of the store, and it would not do it.
     pub(crate) fn not_ready(error: &StoreError) -> Self {
         let (_, code) = of_store(error);
@@ -82,7 +98,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
         response.extensions_mut().insert(ProblemCode(self.code));

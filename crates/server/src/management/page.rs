@@ -1,0 +1,53 @@
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Refusal;
+
+/// Entries of a page, unless the caller says, and at the most.
+const PER_PAGE: [usize; 2] = [20, 100];
+
+/// Which part of a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    pub(crate) page: usize,
+    pub(crate) per_page: usize,
+}
+
+impl Page {
+    pub(crate) fn new(page: Option<usize>, per_page: Option<usize>) -> Result<Self, Refusal> {
+        let [usual, most] = PER_PAGE;
+        let per_page = per_page.unwrap_or(usual);
+        if !(1..=most).contains(&per_page) {
+            return Err(Refusal::invalid_uri(&format!(
+                "per_page is 1 to {most}, and not {per_page}"
+            )));
+        }
+        Ok(Self {
+            page: page.unwrap_or(0),
+            per_page,
+        })
+    }
+
+    /// What of `all` is on it.
+    pub(crate) fn of<T>(self, all: Vec<T>) -> Vec<T> {
+        let before = self.page.saturating_mul(self.per_page);
+        all.into_iter().skip(before).take(self.per_page).collect()
+    }
+}
+
+/// A page of a list as Auth0 answers it, whose Go leaves out what is zero.
+pub(crate) fn listed<T: Serialize>(name: &str, all: Vec<T>, page: Page) -> Value {
+    let total = all.len();
+    let mut listed = Map::new();
+    listed.insert(name.to_owned(), json!(page.of(all)));
+    for (name, value) in [
+        ("total", total),
+        ("page", page.page),
+        ("per_page", page.per_page),
+    ] {
+        if value > 0 {
+            listed.insert(name.to_owned(), value.into());
+        }
+    }
+    listed.into()
+}

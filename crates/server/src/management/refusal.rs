@@ -1,0 +1,173 @@
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, extract};
+use phonebox::{CannotLoad, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use crate::Problem;
+use crate::problem::ProblemCode;
+
+/// An error, as Auth0's clients read it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Refusal)]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    status_code: u16,
+    /// Its name.
+    error: &'static str,
+    /// What is wrong, and what to do about it, for people.
+    message: String,
+    /// What is wrong, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_code: Option<&'static str>,
+    /// Seconds until it may be asked again.
+    #[serde(skip)]
+    pub(super) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status_code: status.as_u16(),
+            error: status.canonical_reason().unwrap_or("Error"),
+            message: message.into(),
+            error_code: None,
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        }
+    }
+
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.error_code = Some(code);
+        self
+    }
+
+    /// The body is not what it should be: `fault` says in what, and repeats nothing secret.
+    pub(crate) fn invalid_body(fault: &str) -> Self {
+        let message = format!("Payload validation error: '{fault}'.");
+        Self::new(StatusCode::BAD_REQUEST, message).code("invalid_body")
+    }
+
+    /// The address or its query is not what it should be.
+    pub(crate) fn invalid_uri(fault: &str) -> Self {
+        let message = format!("Query validation error: '{fault}'.");
+        Self::new(StatusCode::BAD_REQUEST, message).code("invalid_uri")
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub(crate) fn insufficient_scope(wanted: &str) -> Self {
+        let message = format!("Insufficient scope, expected any of: {wanted}");
+        Self::new(StatusCode::FORBIDDEN, message).code("insufficient_scope")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let code = ProblemCode(self.error_code.unwrap_or(self.error));
+        response.extensions_mut().insert(code);
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, json);
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let status = problem.status();
+        let code = match status {
+            StatusCode::UNAUTHORIZED => "invalid_token",
+            _ => problem.code(),
+        };
+        let message = match problem.shown_hint() {
+            Some(hint) => format!("{}: {hint}", problem.detail()),
+            None => problem.detail().to_owned(),
+        };
+        Self::new(status, message).code(code)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<CannotLoad> for Refusal {
+    fn from(error: CannotLoad) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+/// A body of JSON: [`Json`], with a [`Refusal`] where it is not what it should be.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match Json::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::JsonDataError(error)) => Err(Refusal::invalid_body(&fault(&error))),
+            Err(JsonRejection::JsonSyntaxError(_)) => {
+                Err(Refusal::invalid_body("The body is not JSON"))
+            }
+            Err(other) => Err(Problem::from(other).into()),
+        }
+    }
+}
+
+/// What serde has to say, without the place, and without what was sent: there may be a secret in it.
+fn fault(error: &dyn std::error::Error) -> String {
+    let said = error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    let said = said.split(" at line ").next().unwrap_or_default();
+    for (serde, auth0) in [
+        ("missing field `", "Missing required property: "),
+        ("unknown field `", "Additional properties not allowed: "),
+    ] {
+        if let Some((_, rest)) = said.split_once(serde)
+            && let Some((name, _)) = rest.split_once('`')
+        {
+            let known = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic());
+            return format!("{auth0}{}", if known { name } else { "(a long name)" });
+        }
+    }
+    "Some property has not the type that it should have".to_owned()
+}
+
+/// A query: [`extract::Query`], with a [`Refusal`] where it is not what it should be.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let query: Result<extract::Query<T>, QueryRejection> =
+            extract::Query::from_request_parts(parts, state).await;
+        query
+            .map(|extract::Query(query)| Self(query))
+            .map_err(|error| Refusal::invalid_uri(&fault(&error)))
+    }
+}
