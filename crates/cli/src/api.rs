@@ -282,8 +282,13 @@ impl Api {
 
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> Failure {
         let cause = Failure::chain(error).message;
+        let hint = if cause.contains("certificate") {
+            "name it by --url as its certificate does, and who vouches for that by --trust"
+        } else {
+            "see that `phonebox serve` runs there, or name another with --url"
+        };
         Failure::new(format!("{} does not answer: {cause}", self.url))
-            .hint("see that `phonebox serve` runs there, or name another with --url")
+            .hint(hint)
             .code(Code::Unavailable)
     }
 

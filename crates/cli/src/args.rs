@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use phonebox_server::{Tls, TlsError};
 
 /// Runs phone provider actions in a sandbox: make one, try it against a local inbox, serve it, watch it.
 #[derive(Debug, Parser)]
@@ -198,9 +199,32 @@ pub(crate) struct Serve {
     /// The folder of all that is kept. Made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
     pub(crate) data: PathBuf,
-    /// Where the API listens. Put a proxy with TLS before it where others than this machine speak to it.
+    /// Where the API listens. Where others than this machine speak to it, give it a certificate, or put a proxy with TLS before it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
+}
+
+/// What the API speaks TLS with.
+#[derive(Args, Debug)]
+pub(crate) struct TlsFiles {
+    /// The certificate to speak TLS with, and after it those that vouch for it (PEM). Read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM), mode 0600.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// TLS, where there is to be any.
+    pub(crate) fn read(&self) -> Result<Option<Tls>, TlsError> {
+        let files = self.tls_cert.as_ref().zip(self.tls_key.as_ref());
+        files
+            .map(|(certificate, key)| Tls::from_files(certificate, key))
+            .transpose()
+    }
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -486,4 +510,6 @@ pub(crate) struct Doctor {
     /// Where the API is to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
 }

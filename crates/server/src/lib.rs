@@ -25,6 +25,7 @@ mod root_keys;
 mod serve;
 mod tail;
 mod tenants;
+mod tls;
 mod webhook;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use crate::caller::Asking;
 
 pub use problem::Problem;
 pub use serve::serve;
+pub use tls::{Tls, TlsError};
 
 /// Largest request, but for components, in bytes.
 const BODY: usize = 256 << 10;

@@ -1,4 +1,5 @@
-//! Connections: so many at once, and none that only holds its place, by not asking or by not taking what it asked for.
+//! Connections: so many at once, and none that only holds its place, by not asking or by not taking what it asked for. With
+//! TLS, that begins before the first request.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,18 +12,22 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
-use crate::Problem;
 use crate::problem::ProblemCode;
+use crate::{Problem, Tls};
 
 /// Connections at once. Who comes beyond that waits.
 const CONNECTIONS: usize = 1024;
+/// How long a caller may take to agree on TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the head of a request may take to come, and a connection may lie idle.
 const HEAD: Duration = Duration::from_secs(20);
 /// How long a request may take in all. Longer than a caller may wait for an outcome.
@@ -34,10 +39,20 @@ const UNREAD: Duration = Duration::from_secs(30);
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Answers what comes in, until `stop` is ready; then what is under way ends first.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let service = TowerToHyperService::new(router.layer(from_fn(in_time)));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let open = GracefulShutdown::new();
+    let acceptor = tls.as_ref().map(Tls::acceptor);
+    let mut beside = JoinSet::new();
+    if let Some(tls) = tls {
+        beside.spawn(tls.keep_up());
+    }
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
@@ -53,21 +68,43 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             sleep(Duration::from_millis(50)).await;
             continue;
         };
+        // What is little is sent at once, too.
+        drop(tcp.set_nodelay(true));
         let mut tcp = TimeoutStream::new(tcp);
         tcp.set_write_timeout(Some(UNREAD));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .serve_connection(TokioIo::new(Box::pin(tcp)), service.clone());
-        let connection = open.watch(connection);
+        let tcp = Box::pin(tcp);
+        let (open, service) = (open.watcher(), service.clone());
+        let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            // A caller that goes away in the middle is no news.
-            drop(connection.await);
+            match acceptor {
+                None => answer(tcp, service, open).await,
+                Some(acceptor) => match timeout(HANDSHAKE, acceptor.accept(tcp)).await {
+                    Ok(Ok(tls)) => answer(tls, service, open).await,
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a caller does not speak TLS as it should");
+                    }
+                    Err(_) => tracing::debug!("a caller did not agree on TLS in time"),
+                },
+            }
             drop(place);
         });
     }
     drop(listener);
     drop(timeout(CLOSING, open.shutdown()).await);
+}
+
+/// Answers all that one caller asks.
+async fn answer(
+    wire: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: TowerToHyperService<Router>,
+    open: Watcher,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(wire), service);
+    // A caller that goes away in the middle is no news.
+    drop(open.watch(connection).await);
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
@@ -139,7 +176,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(answer));
-        tokio::spawn(serve(listener, router, std::future::pending()));
+        tokio::spawn(serve(listener, None, router, std::future::pending()));
         let mut caller = TcpStream::connect(address).await.unwrap();
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         caller.write_all(request).await.unwrap();

@@ -9,7 +9,7 @@ use phonebox::store::{Clock, Sqlite};
 use phonebox::{Jail, Keys};
 use serde::Serialize;
 
-use super::serve::{DATABASE, KEYS, configured_keys};
+use super::serve::{DATABASE, IN_THE_CLEAR, KEYS, configured_keys};
 use crate::api::ADDRESS;
 use crate::args;
 use crate::config::Config;
@@ -100,6 +100,14 @@ pub(super) async fn run(arguments: &args::Doctor, output: Output) -> Result<Code
     let keys = root_keys(&config, data, &mut found).await;
     store(data, keys.as_ref(), &mut found).await;
     port(arguments.listen, data, &mut found);
+    match arguments.tls.read() {
+        Ok(Some(_)) => found.ok("TLS", "the certificate and its key are good"),
+        Ok(None) if arguments.listen.ip().is_loopback() => {
+            found.ok("TLS", "none: this machine alone is listened to");
+        }
+        Ok(None) => found.warn("TLS", IN_THE_CLEAR[0], IN_THE_CLEAR[1]),
+        Err(error) => found.fail("TLS", &error.into()),
+    }
     kernel(&mut found);
     match config.start(&[], output) {
         Ok(_) => found.ok(

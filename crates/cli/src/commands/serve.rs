@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use phonebox::store::{Clock, Options, Sqlite};
 use phonebox::{CannotStart, Deliveries, Fault, Keys, KeysError, Scope, Store, StoreError};
+use phonebox_server::{Tls, TlsError};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -21,6 +22,11 @@ use crate::stage;
 pub(super) const KEYS: &str = "phonebox.keys";
 /// The file of the store, in the folder of data.
 pub(super) const DATABASE: &str = "phonebox.db";
+/// What is wrong without TLS where others than this machine are listened to, and the mend.
+pub(super) const IN_THE_CLEAR: [&str; 2] = [
+    "keys and codes come in the clear",
+    "give it a certificate with --tls-cert, or have a proxy with TLS alone reach it",
+];
 
 #[derive(Serialize)]
 struct Started {
@@ -38,6 +44,10 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     let config = Config::read(arguments.config.as_deref())?;
     let data = &arguments.data;
     dirs::make_private(data).map_err(|error| Failure::file("cannot make", data, &error))?;
+    let tls = arguments.tls.read()?;
+    if tls.is_none() && !arguments.listen.ip().is_loopback() {
+        output.step("warning", IN_THE_CLEAR.join(": "));
+    }
     let listener = listen(arguments.listen).await?;
     let address = listener
         .local_addr()
@@ -55,7 +65,8 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     let started = phonebox.start(store, keys, config.delivery()).await;
     let deliveries = started.map_err(|error| of(&database, error))?;
     let operator_key = operator_key(&deliveries, data).await?;
-    let url = format!("http://{address}");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
     let told = Told::new(data.join(ADDRESS), &url)?;
     let mut text = vec![format!("phonebox serves {url} from {}", data.display())];
     if let Some(path) = &operator_key {
@@ -69,7 +80,7 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
             operator_key,
         },
     );
-    serve(listener, deliveries).await;
+    serve(listener, tls, deliveries).await;
     drop(told);
     Ok(Code::Ok)
 }
@@ -124,14 +135,14 @@ impl Drop for Told {
 }
 
 /// Answers until the process is asked to end; then what is under way ends first.
-async fn serve(listener: TcpListener, deliveries: Deliveries) {
+async fn serve(listener: TcpListener, tls: Option<Tls>, deliveries: Deliveries) {
     let router = phonebox_server::router(deliveries.handle());
     let stop = async {
         super::dev::stopped().await;
         // Whoever waits for an outcome gets it.
         deliveries.shutdown().await;
     };
-    phonebox_server::serve(listener, router, stop).await;
+    phonebox_server::serve(listener, tls, router, stop).await;
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -248,6 +259,12 @@ impl From<CannotStart> for Failure {
 
 impl From<KeysError> for Failure {
     fn from(error: KeysError) -> Self {
+        Self::chain(&error).hint(error.hint()).fault(error.fault())
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
         Self::chain(&error).hint(error.hint()).fault(error.fault())
     }
 }

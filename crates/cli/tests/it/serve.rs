@@ -4,6 +4,7 @@ mod faults;
 mod openapi;
 mod readback;
 mod tail;
+mod tls;
 mod webhook;
 
 use std::collections::HashMap;
@@ -37,6 +38,8 @@ const NUMBER: &str = "+12065550100";
 pub(crate) struct Server {
     pub(crate) folder: Arc<TempDir>,
     child: Option<Child>,
+    /// What it is started with beside the usual.
+    arguments: Vec<String>,
     pub(crate) url: String,
     pub(crate) key: String,
     /// For whom it asks.
@@ -73,6 +76,7 @@ impl Server {
         Self {
             folder: Arc::new(folder),
             child: None,
+            arguments: Vec::new(),
             url: String::new(),
             key: String::new(),
             tenant: "acme".to_owned(),
@@ -85,6 +89,7 @@ impl Server {
         Self {
             folder: server.folder.clone(),
             child: None,
+            arguments: Vec::new(),
             url: server.url.clone(),
             key: server.key.clone(),
             tenant: tenant.to_owned(),
@@ -98,6 +103,7 @@ impl Server {
             .args(["--output", "json", "-vv", "--log", "json"])
             .args(["serve", "--config", "phonebox.toml"])
             .args(["--listen", "127.0.0.1:0"])
+            .args(&self.arguments)
             .current_dir(self.folder.path())
             .env("PHONEBOX_HOME", self.folder.path().join("home"));
         command

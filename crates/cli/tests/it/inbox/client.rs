@@ -103,7 +103,7 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// One exchange on a connection of its own, with the URL's host as `Host` unless one is set.
-async fn send(
+pub(crate) async fn send(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<String>,
 ) -> Result<Answered, hyper::Error> {
