@@ -9,25 +9,26 @@ use phonebox_sdk::text::escape_xml;
 use phonebox_sdk::{Event, Outcome, Result, custom_phone_provider, http, log, secrets};
 use serde::Deserialize;
 
+const NO_SENDER: &str =
+    "no sender is set: give TWILIO_FROM, or, for texts, TWILIO_MESSAGING_SERVICE_SID";
+
 #[custom_phone_provider]
 fn deliver(event: Event) -> Result<Outcome> {
     let message = &event.notification;
     let account = secrets::get("TWILIO_ACCOUNT_SID")?;
     let token = secrets::get("TWILIO_AUTH_TOKEN")?;
-    let from = match &message.from {
-        Some(from) => dialable(from),
-        None => secrets::get("TWILIO_FROM")?,
-    };
-
     let (resource, content) = match message.delivery_method {
         DeliveryMethod::Text => ("Messages", ("Body", message.as_text.clone())),
         DeliveryMethod::Voice => ("Calls", ("Twiml", twiml(message))),
+    };
+    let Some(sender) = sender(message) else {
+        return Ok(Outcome::drop(NO_SENDER));
     };
     let response = http::post(format!(
         "https://api.twilio.com/2010-04-01/Accounts/{account}/{resource}.json"
     ))
     .basic(&account, token)
-    .form([("To", message.recipient.clone()), ("From", from), content])
+    .form([("To", message.recipient.clone()), sender, content])
     .send()?; // What the network does to the request is retried.
 
     Ok(outcome(&response))
@@ -68,6 +69,17 @@ fn outcome(response: &Response) -> Outcome {
         }
         _ => response.failure(format!("twilio answered {status} ({code})")),
     }
+}
+
+/// The template's sender comes first; then, for a text, the messaging service, which chooses one of its own.
+fn sender(message: &Notification) -> Option<(&'static str, String)> {
+    let service = || match message.delivery_method {
+        DeliveryMethod::Text => secrets::optional("TWILIO_MESSAGING_SERVICE_SID"),
+        DeliveryMethod::Voice => None,
+    };
+    let from = message.from.as_deref().map(|from| ("From", dialable(from)));
+    from.or_else(|| Some(("MessagingServiceSid", service()?)))
+        .or_else(|| Some(("From", secrets::optional("TWILIO_FROM")?)))
 }
 
 /// The number without the spaces and dashes that people write, or the sender's name as it is.

@@ -6,7 +6,7 @@ use phonebox_sdk::test::{Answer, Host, event};
 use phonebox_sdk::{Event, Outcome};
 use serde_json::json;
 
-use super::deliver;
+use super::{NO_SENDER, deliver};
 
 fn host() -> Host {
     Host::new()
@@ -74,6 +74,23 @@ fn the_templates_sender_comes_first() {
         host.run(deliver, event).unwrap();
         assert_eq!(host.requests()[0].form()["From"], expected);
     }
+}
+
+#[test]
+fn a_messaging_service_sends_texts_and_no_calls() {
+    let account = Host::new()
+        .secret("TWILIO_ACCOUNT_SID", "AC1")
+        .secret("TWILIO_AUTH_TOKEN", "token")
+        .secret("TWILIO_MESSAGING_SERVICE_SID", "MG1");
+    let host = account.answer(accepted("SM1"));
+    host.run(deliver, event()).unwrap();
+    let form = host.requests()[0].form();
+    assert_eq!(form["MessagingServiceSid"], "MG1");
+    assert!(!form.contains_key("From"), "{form:?}");
+
+    let outcome = host.run(deliver, event().voice()).unwrap();
+    assert_eq!(outcome, Outcome::drop(NO_SENDER));
+    assert_eq!(host.requests().len(), 1);
 }
 
 #[test]

@@ -12,12 +12,17 @@ impl Guest for Twilio {
     fn deliver(event: Event) -> Result<Outcome, String> {
         let message = event.notification;
         let account = secret("TWILIO_ACCOUNT_SID")?;
-        let from = match message.from {
-            Some(from) if from.starts_with('+') => {
-                from.replace(|c| c != '+' && !char::is_ascii_digit(&c), "")
-            }
-            Some(from) => from,
-            None => secret("TWILIO_FROM")?,
+        let is_text = message.delivery_method == DeliveryMethod::Text;
+        let (sender, from) = match message.from {
+            Some(from) if from.starts_with('+') => (
+                "From",
+                from.replace(|c| c != '+' && !char::is_ascii_digit(&c), ""),
+            ),
+            Some(from) => ("From", from),
+            None => match secret("TWILIO_MESSAGING_SERVICE_SID") {
+                Ok(service) if is_text => ("MessagingServiceSid", service),
+                _ => ("From", secret("TWILIO_FROM")?),
+            },
         };
         let (resource, name, content) = match message.delivery_method {
             DeliveryMethod::Text => ("Messages", "Body", message.as_text),
@@ -45,7 +50,7 @@ impl Guest for Twilio {
             ],
             form(&[
                 ("To", &message.recipient),
-                ("From", &from),
+                (sender, &from),
                 (name, &content),
             ]),
             None,
