@@ -1,5 +1,6 @@
 //! Puts the guest SDK and the examples that `phonebox new` starts from into the program, so that it works without the
-//! repository. Written as Rust source: a list of paths and contents for each.
+//! repository. Written as Rust source: a list of paths and contents for each. The Twilio example is compiled, too, and is the
+//! built-in provider.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +10,10 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The target that makes components.
+const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -24,7 +29,50 @@ fn main() {
         );
     }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
+    let twilio = component(&root.join("examples/actions/twilio-rust"), &out);
+    writeln!(
+        source,
+        "pub(super) static TWILIO_COMPONENT: &[u8] = include_bytes!({:?});",
+        twilio.to_string_lossy()
+    )
+    .expect("a String");
     fs::write(out.join("embedded.rs"), source).expect("OUT_DIR can be written to");
+}
+
+/// Compiles an example, with exactly what its lock file names. Cargo asks for the network only where it lacks some of that.
+fn component(example: &Path, out: &Path) -> PathBuf {
+    let target_dir = out.join("guests");
+    let mut cargo = Command::new(std::env::var_os("CARGO").expect("cargo sets it"));
+    cargo
+        .current_dir(example)
+        .args(["build", "--release", "--locked", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .stdin(Stdio::null());
+    // What the outer cargo says about its own compilations is not for the inner one.
+    for variable in [
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "RUSTFLAGS",
+    ] {
+        cargo.env_remove(variable);
+    }
+    let built = cargo.output().expect("cargo can be started");
+    let said = String::from_utf8_lossy(&built.stderr);
+    let mend = if said.contains("target may not be installed") {
+        format!("\nThe compilation target is missing: rustup target add {TARGET}")
+    } else {
+        String::new()
+    };
+    assert!(
+        built.status.success(),
+        "{} does not compile:\n{said}{mend}",
+        example.display()
+    );
+    target_dir.join(TARGET).join("release/twilio.wasm")
 }
 
 /// Writes a constant with all files of a folder, and one with what identifies them.

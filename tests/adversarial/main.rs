@@ -12,7 +12,8 @@
 //! code, the number, or a secret, in any spelling.
 //!
 //! Attacks on the store and the server need more around them, and are tests of `crates/cli/tests/it` and
-//! `crates/phonebox/tests/it` whose names begin with their ids: Q01, Q07, Q10, S07, S09, S11.
+//! `crates/phonebox/tests/it` whose names begin with their ids: Q01, Q07, Q10, S07, S09, S11,
+//! W01, W05, W15.
 //!
 //! `cargo test -p phonebox-cli --test adversarial -- B02 D` makes only the attacks whose ids contain one of these; ids begin
 //! with a capital letter, so a filter that is meant for other tests makes none.

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use phonebox::Action;
+
 use crate::args::Template;
 use crate::dirs;
 use crate::failure::Failure;
@@ -89,6 +91,14 @@ pub(crate) fn twilio_example() -> Result<PathBuf, Failure> {
         &TWILIO,
         &dirs::home()?.join(format!("twilio-example-{}", TWILIO.hash)),
     )
+}
+
+/// The built-in provider: the Twilio example, as it was compiled with this program.
+pub(crate) fn twilio() -> Result<Action, Failure> {
+    let manifest = TWILIO.files.iter().find(|(path, _)| *path == "action.toml");
+    let manifest = manifest.and_then(|(_, manifest)| std::str::from_utf8(manifest).ok());
+    let action = Action::assemble(TWILIO_COMPONENT, manifest.unwrap_or_default());
+    action.map_err(|error| Failure::chain(&error))
 }
 
 /// Writes a folder beside its place and moves it there, so that it is there whole or not at all.

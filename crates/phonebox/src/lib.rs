@@ -6,7 +6,8 @@
 //! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
 //! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
-//! outlives the process. What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`].
+//! outlives the process. What delivers it is the action that it deployed or, if its [`Provider`] says so, the built-in one.
+//! What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`].
 //!
 //! One notification in order: the event goes to the deployment; the action runs in a sandbox that reaches only what its
 //! manifest asks for, below the operator's ceiling; its outcome and the schedule decide whether to try again, and when.
@@ -36,6 +37,7 @@ mod delivery;
 mod host;
 mod keys;
 mod manifest;
+mod provider;
 mod secret;
 mod tenant;
 mod webhook;
@@ -50,6 +52,9 @@ pub use delivery::{
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, InvalidRootKeyId, Keys, KeysError, RootKeyId};
 pub use manifest::{InvalidManifest, Manifest, SecretSpec};
+pub use provider::{
+    NewProvider, Provider, ProviderChange, ProviderConfiguration, ProviderError, ProviderName,
+};
 pub use secret::{InvalidSecret, SecretInfo};
 pub use tenant::{Deployed, RECEIPTS, Send, SendError, Sent, Tenant};
 

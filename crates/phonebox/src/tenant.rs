@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonebox_contract::{Event, Fault, NotificationId, Sensitive, Status};
+use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{Secret, Secrets};
 use phonebox_store::{
@@ -27,8 +27,8 @@ pub const RECEIPTS: u32 = 20;
 /// One tenant's actions and notifications. Cheap to clone.
 #[derive(Clone)]
 pub struct Tenant {
-    engine: Arc<Engine>,
-    name: Arc<str>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) name: Arc<str>,
 }
 
 /// What was deployed.
@@ -71,6 +71,18 @@ pub enum SendError {
     /// The tenant has no action that could deliver it.
     #[error("the tenant {0} has no action")]
     NoAction(String),
+    /// The tenant's phone provider is switched off.
+    #[error("the tenant's phone provider is disabled")]
+    ProviderDisabled,
+    /// The tenant's phone provider is not for messages of this kind.
+    #[error("the tenant's phone provider delivers no {}", method_name(*.0))]
+    MethodNotOffered(DeliveryMethod),
+    /// The tenant's phone provider is Twilio, and lacks what that needs.
+    #[error("the tenant's phone provider is Twilio, and lacks its SID, its auth token or a sender")]
+    ProviderIncomplete,
+    /// The tenant's phone provider is Twilio, and whoever started this process gave it no action for that.
+    #[error("this phonebox has no built-in action for Twilio")]
+    NoTwilio,
     /// Another notification was accepted under the same idempotency key.
     #[error("the idempotency key was used for another notification")]
     Conflict,
@@ -105,6 +117,12 @@ impl SendError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoAction(_) => "deploy one first",
+            Self::ProviderDisabled => "enable it, or delete it",
+            Self::MethodNotOffered(_) => "name it among the provider's delivery_methods",
+            Self::ProviderIncomplete => "give it what it lacks",
+            Self::NoTwilio => {
+                "deploy an action that speaks to Twilio, and make the provider custom"
+            }
             Self::Conflict => "use another key, or send exactly what was sent with it before",
             Self::Unknown => "look for it among the tenant's notifications",
             Self::NotSettled(_) => "wait until it is settled, or cancel it",
@@ -120,9 +138,17 @@ impl SendError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Refused(_) => Fault::Policy,
+            Self::Refused(_) | Self::ProviderDisabled | Self::MethodNotOffered(_) => Fault::Policy,
             _ => Fault::Platform,
         }
+    }
+}
+
+/// What somebody who is told that there is none of it calls it.
+fn method_name(method: DeliveryMethod) -> &'static str {
+    match method {
+        DeliveryMethod::Text => "texts",
+        DeliveryMethod::Voice => "calls",
     }
 }
 
@@ -231,17 +257,12 @@ impl Tenant {
         let version = store.deploy(&self.name, deploy).await?;
         let notes = deployment.notes();
         self.engine.deployed(&self.name, name, Some(deployment));
-        self.engine.now_bound(&self.name, name);
+        self.engine.rerouted(&self.name);
         // Whoever deployed or set a secret meanwhile may have said so before this did: then the store is asked.
         let is = store.deployed(&self.name, name).await?;
         let secrets = store.secrets(&self.name, name).await?;
         if is.as_ref() != Some(&version) || secrets != loaded_with {
             self.engine.deployed(&self.name, name, None);
-        }
-        if let Some(bound) = store.bound(&self.name).await?
-            && bound != *name
-        {
-            self.engine.now_bound(&self.name, &bound);
         }
         Ok(Deployed { version, notes })
     }
@@ -328,12 +349,14 @@ impl Tenant {
         Ok(rolled_back)
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Loads the action that delivers what this tenant sends, so that the first notification does not wait for it.
     pub async fn warm_up(&self) -> Result<(), CannotLoad> {
-        if let Some(action) = self.engine.store.bound(&self.name).await? {
-            self.engine.deployment(&self.name, &action).await?;
-        }
-        Ok(())
+        self.engine.warm_up(&self.name).await
     }
 
     /// Sends a notification: accepted, and on disk, when this has been awaited. An attempt begins at once where there is room

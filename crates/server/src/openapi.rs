@@ -39,7 +39,10 @@ const SENDING: &[&str] = &[
     "403 number_not_allowed",
     "403 number_sequence",
     "409 idempotency_key_used",
+    "409 method_not_offered",
     "409 no_action",
+    "409 provider_disabled",
+    "409 provider_incomplete",
     "429 number_block_limit",
     "429 number_limit",
     "429 tenant_limit",
@@ -128,6 +131,10 @@ const MEANING: &[(&str, &str)] = &[
     ),
     ("method_not_allowed", "the address does not know the method"),
     (
+        "method_not_offered",
+        "the tenant's phone provider delivers no messages of this kind",
+    ),
+    (
         "no_action",
         "the tenant has no action that could deliver it",
     ),
@@ -147,6 +154,14 @@ const MEANING: &[(&str, &str)] = &[
     (
         "number_sequence",
         "too many numbers were asked for in a row",
+    ),
+    (
+        "provider_disabled",
+        "the tenant's phone provider is disabled",
+    ),
+    (
+        "provider_incomplete",
+        "the tenant's phone provider lacks what it needs",
     ),
     ("root_keys_refused", "the root keys stay as they were"),
     ("scope_missing", "the key is not good for this"),
@@ -182,6 +197,7 @@ const MEANING: &[(&str, &str)] = &[
     tags(
         (name = "notifications", description = "Sending, and what became of it"),
         (name = "actions", description = "What delivers, its versions and secrets"),
+        (name = "management", description = "Auth0's Management API, as far as it is about phones"),
         (name = "webhook", description = "Where a platform is told what becomes of its notifications"),
         (name = "operator", description = "Tenants, keys and metrics"),
         (name = "health", description = "For whoever watches the process"),
@@ -192,6 +208,10 @@ pub(crate) struct Described;
 
 /// Where a notification stands.
 pub(crate) struct StatusName;
+/// How a recipient is reached.
+pub(crate) struct MethodName;
+/// What delivers what a tenant sends.
+pub(crate) struct ProviderNames;
 /// Whose fault something is.
 pub(crate) struct FaultName;
 /// What a key is good for.
@@ -280,6 +300,8 @@ macro_rules! one_of {
 }
 
 one_of!(StatusName, "Status", Status::ALL.map(Status::as_str));
+one_of!(MethodName, "DeliveryMethod", ["text", "voice"]);
+one_of!(ProviderNames, "PhoneProviderName", ["twilio", "custom"]);
 one_of!(ScopeName, "Scope", Scope::ALL.map(Scope::as_str));
 one_of!(
     FaultName,

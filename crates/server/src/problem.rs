@@ -145,6 +145,9 @@ impl From<SendError> for Problem {
             SendError::Expired => (StatusCode::CONFLICT, "expired"),
             SendError::Erased => (StatusCode::GONE, "erased"),
             SendError::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, "event_unreadable"),
+            SendError::ProviderDisabled => (StatusCode::CONFLICT, "provider_disabled"),
+            SendError::MethodNotOffered(_) => (StatusCode::CONFLICT, "method_not_offered"),
+            SendError::ProviderIncomplete => (StatusCode::CONFLICT, "provider_incomplete"),
             _ => (StatusCode::CONFLICT, "no_action"),
         };
         Self::new(status, code, error.to_string()).hint(error.hint())

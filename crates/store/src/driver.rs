@@ -10,8 +10,9 @@ use phonebox_contract::NotificationId;
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Item, Lease, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
-    Stands, TenantItem, Then, Told, Version, Webhook,
+    Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
+    PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
+    Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -165,6 +166,48 @@ pub trait Driver: Send + Sync {
     /// Writes down what came of a message's attempt. False where another one has begun since.
     fn end_message(&self, tenant: &str, id: [u8; 16], attempt: u32, told: Told)
     -> Answer<'_, bool>;
+
+    /// Keeps a tenant's phone provider. None where it has one already.
+    fn create_phone_provider(
+        &self,
+        tenant: &str,
+        new: NewPhoneProvider,
+    ) -> Answer<'_, Option<PhoneProvider>>;
+
+    /// A tenant's phone provider.
+    fn phone_provider(&self, tenant: &str) -> Answer<'_, Option<PhoneProvider>>;
+
+    /// Changes a tenant's phone provider. None where it has none of this id.
+    fn change_phone_provider(
+        &self,
+        tenant: &str,
+        id: &str,
+        patch: PatchPhoneProvider,
+    ) -> Answer<'_, Option<PhoneProvider>>;
+
+    /// Forgets a tenant's phone provider. False where it has none of this id.
+    fn remove_phone_provider(&self, tenant: &str, id: &str) -> Answer<'_, bool>;
+
+    /// Keeps a phone template. None where the tenant has one of its type already.
+    fn create_phone_template(
+        &self,
+        tenant: &str,
+        new: NewPhoneTemplate,
+    ) -> Answer<'_, Option<PhoneTemplate>>;
+
+    /// A tenant's phone templates, by type.
+    fn phone_templates(&self, tenant: &str) -> Answer<'_, Vec<PhoneTemplate>>;
+
+    /// Changes a phone template. None where the tenant has none of this id.
+    fn change_phone_template(
+        &self,
+        tenant: &str,
+        id: &str,
+        patch: PatchPhoneTemplate,
+    ) -> Answer<'_, Option<PhoneTemplate>>;
+
+    /// Forgets a phone template. False where the tenant has none of this id.
+    fn remove_phone_template(&self, tenant: &str, id: &str) -> Answer<'_, bool>;
 
     /// Keeps an API key.
     fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()>;

@@ -1,4 +1,5 @@
-//! What phonebox keeps: the queue of notifications, actions with their versions, secrets, webhooks and what they wait for.
+//! What phonebox keeps: the queue of notifications, actions with their versions, secrets, phone
+//! providers and templates, webhooks and what they wait for.
 //!
 //! Cast: a [`Store`] stands for a database. Behind it is a [`Driver`]; SQLite is in [`sqlite`](Store::sqlite), one file on one
 //! machine. A notification is a row with a status. Whoever delivers it holds a [`Lease`] on it, and writes only as long as
@@ -24,8 +25,9 @@ pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Hook, Item, Lease, Leased, Message, Node, Notification, Place, PutWebhook, Receipt,
-    Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
+    Filter, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate, Node,
+    Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
+    PutWebhook, Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

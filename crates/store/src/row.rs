@@ -322,6 +322,115 @@ pub enum Told {
     Disable(String),
 }
 
+/// A phone provider that is to be kept.
+#[derive(Clone)]
+pub struct NewPhoneProvider {
+    /// Its id.
+    pub id: String,
+    /// What delivers.
+    pub name: String,
+    /// Whether nothing is sent.
+    pub disabled: bool,
+    /// How it is set up, as JSON. Holds nothing secret.
+    pub configuration: Option<String>,
+    /// Its credentials, encrypted.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// A tenant's phone provider, as it is kept.
+#[derive(Clone, Eq, PartialEq)]
+pub struct PhoneProvider {
+    /// Its id.
+    pub id: String,
+    /// What delivers.
+    pub name: String,
+    /// Whether nothing is sent.
+    pub disabled: bool,
+    /// How it is set up, as JSON.
+    pub configuration: Option<String>,
+    /// Its credentials, encrypted.
+    pub sealed: Option<Vec<u8>>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was changed last.
+    pub updated_at: Time,
+}
+
+impl fmt::Debug for PhoneProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneProvider")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("disabled", &self.disabled)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes different about a phone provider. What is none stays as it is.
+#[derive(Clone, Default)]
+pub struct PatchPhoneProvider {
+    /// What delivers.
+    pub name: Option<String>,
+    /// Whether nothing is sent.
+    pub disabled: Option<bool>,
+    /// How it is set up, as JSON.
+    pub configuration: Option<String>,
+    /// Its credentials, encrypted.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// A phone template that is to be kept.
+#[derive(Clone)]
+pub struct NewPhoneTemplate {
+    /// Its id.
+    pub id: String,
+    /// What type of message it is for.
+    pub kind: String,
+    /// Whether it is not used.
+    pub disabled: bool,
+    /// The sender that it names.
+    pub from: Option<String>,
+    /// What is written.
+    pub text: String,
+    /// What is read aloud.
+    pub voice: String,
+}
+
+/// A tenant's template for messages of one type, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PhoneTemplate {
+    /// Its id.
+    pub id: String,
+    /// What type of message it is for.
+    pub kind: String,
+    /// Whether it is not used.
+    pub disabled: bool,
+    /// The sender that it names.
+    pub from: Option<String>,
+    /// What is written.
+    pub text: String,
+    /// What is read aloud.
+    pub voice: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was changed last.
+    pub updated_at: Time,
+}
+
+/// What becomes different about a phone template. What is none stays as it is.
+#[derive(Clone, Default)]
+pub struct PatchPhoneTemplate {
+    /// Whether it is not used.
+    pub disabled: Option<bool>,
+    /// The sender that it names, if any.
+    pub from: Option<Option<String>>,
+    /// What is written.
+    pub text: Option<String>,
+    /// What is read aloud.
+    pub voice: Option<String>,
+}
+
 /// An API key, as it is kept: not the key itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApiKey {
@@ -362,6 +471,11 @@ pub enum Place {
     },
     /// The [mark](crate::Driver::mark).
     Mark,
+    /// The credentials of a tenant's phone provider.
+    PhoneProvider {
+        /// Whose.
+        tenant: String,
+    },
     /// A secret.
     Secret {
         /// Whose.

@@ -14,6 +14,7 @@ use crate::api::{ADDRESS, OPERATOR_KEY};
 use crate::args;
 use crate::config::{Config, DEFAULT, KeysConfig};
 use crate::dirs;
+use crate::embedded;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::stage;
@@ -62,7 +63,9 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     };
     let opened = Sqlite::open(&database, options).await;
     let store = Store::new(opened.map_err(|error| of(&database, error))?);
-    let started = phonebox.start(store, keys, config.delivery()).await;
+    let mut delivery = config.delivery();
+    delivery.twilio = Some(embedded::twilio()?);
+    let started = phonebox.start(store, keys, delivery).await;
     let deliveries = started.map_err(|error| of(&database, error))?;
     let operator_key = operator_key(&deliveries, data).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };

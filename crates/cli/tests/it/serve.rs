@@ -2,6 +2,7 @@
 
 mod faults;
 mod openapi;
+mod phone;
 mod readback;
 mod tail;
 mod tls;

@@ -20,12 +20,14 @@ use super::circuit::{CircuitOptions, Circuits, LeftAlone};
 use super::error::{CannotLoad, NoRunError, no_run};
 use super::metrics::Metrics;
 use super::root_keys::Rotating;
+use super::route;
 use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
 use crate::action::Action;
 use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
+use crate::provider::TWILIO;
 use crate::secret::Owner;
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
@@ -62,6 +64,10 @@ pub struct DeliveryOptions {
     pub retry_faults: bool,
     /// When a provider that keeps failing is left alone.
     pub circuit: CircuitOptions,
+    /// The built-in action of the phone provider `twilio`, which gets the provider's configuration as the secrets
+    /// `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, `TWILIO_FROM` and `TWILIO_MESSAGING_SERVICE_SID`, as far as it asks for
+    /// them. Default: none, and then no tenant can have that provider.
+    pub twilio: Option<Action>,
     /// What may be sent to whom, and how often. Default: [nothing is limited](AbuseLimits::none).
     pub abuse: AbuseLimits,
 }
@@ -76,6 +82,7 @@ impl Default for DeliveryOptions {
             drain: Duration::from_secs(25),
             retry_faults: false,
             circuit: CircuitOptions::default(),
+            twilio: None,
             abuse: AbuseLimits::none(),
         }
     }
@@ -93,8 +100,8 @@ pub(crate) struct Engine {
     counts: Counts,
     pub(crate) metrics: Metrics,
     ready: Mutex<LruCache<(String, String), Ready>>,
-    /// The action that each tenant's notifications go to.
-    bound: Mutex<LruCache<String, String>>,
+    /// Where each tenant's notifications go.
+    pub(super) routes: Mutex<LruCache<String, route::Known>>,
     /// What this process is at. What it does not know of any more, its lease ends.
     pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
@@ -136,7 +143,7 @@ impl Engine {
             metrics: Metrics::new(),
             options,
             ready: Mutex::new(LruCache::new(ready)),
-            bound: Mutex::new(LruCache::new(ready)),
+            routes: Mutex::new(LruCache::new(ready)),
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
@@ -156,8 +163,7 @@ impl Engine {
         if *self.phase.borrow() != Phase::Running {
             return Err(SendError::ShuttingDown);
         }
-        let action = self.bound(tenant).await?;
-        let action = action.ok_or_else(|| SendError::NoAction(tenant.to_owned()))?;
+        let route = self.route(tenant).await?;
         let id = NotificationId::new();
         let fingerprint = |what, text: &str| {
             let purpose = [what, tenant];
@@ -177,6 +183,14 @@ impl Engine {
                     return before.map(|id| (id, true)).ok_or(error);
                 }
             },
+        };
+        let method = event.notification.delivery_method;
+        let action = match route.action(tenant, method) {
+            Ok(action) => action.to_owned(),
+            Err(error) => {
+                let before = self.before(tenant, idempotency_key, request).await?;
+                return before.map(|id| (id, true)).ok_or(error);
+            }
         };
         let hash = |number: &str| self.keys.fingerprint(&["number"], number.as_bytes());
         let now = self.store.now().await?;
@@ -587,23 +601,6 @@ impl Engine {
         Ok(ready.insert(loaded).clone())
     }
 
-    /// The action that delivers what a tenant sends.
-    async fn bound(&self, tenant: &str) -> Result<Option<String>, StoreError> {
-        if let Some(action) = lock(&self.bound).get(tenant) {
-            return Ok(Some(action.clone()));
-        }
-        let bound = self.store.bound(tenant).await?;
-        if let Some(action) = &bound {
-            lock(&self.bound).put(tenant.to_owned(), action.clone());
-        }
-        Ok(bound)
-    }
-
-    /// This is the action that a tenant's notifications go to from now on.
-    pub(crate) fn now_bound(&self, tenant: &str, action: &str) {
-        lock(&self.bound).put(tenant.to_owned(), action.to_owned());
-    }
-
     /// This is what is deployed from now on.
     pub(crate) fn deployed(&self, tenant: &str, action: &str, deployment: Option<Deployment>) {
         let name = (tenant.to_owned(), action.to_owned());
@@ -613,6 +610,9 @@ impl Engine {
     }
 
     async fn load(&self, tenant: &str, action: &str) -> Result<Deployment, CannotLoad> {
+        if action == TWILIO {
+            return self.load_twilio(tenant).await;
+        }
         let missing = || CannotLoad::Missing(action.to_owned());
         let version = self.store.deployed(tenant, action).await?;
         let version = version.ok_or_else(missing)?;

@@ -43,6 +43,9 @@ pub enum CannotLoad {
     /// There is none of this name any more.
     #[error("the tenant has no action {0}")]
     Missing(String),
+    /// It was to go by the built-in action, and the provider is gone or has no credentials.
+    #[error("the tenant's phone provider for Twilio is gone")]
+    NoProvider,
     /// The store does not give it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +80,7 @@ impl CannotLoad {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing(_) => Some("deploy it again".to_owned()),
+            Self::NoProvider => Some("make it again, with its credentials".to_owned()),
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::InvalidSecret(error) => Some(error.hint().to_owned()),
             Self::Secret { .. } => Some(
@@ -106,6 +110,7 @@ impl CannotLoad {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Missing(_) => "action_missing",
+            Self::NoProvider => "provider_missing",
             Self::Store(_) => "store",
             Self::InvalidSecret(_) => "secret_invalid",
             Self::Secret { .. } => "secret_unreadable",

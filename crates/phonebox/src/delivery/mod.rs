@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod metrics;
 mod root_keys;
+mod route;
 pub mod schedule;
 mod slots;
 mod tail;

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::engine::{Engine, Phase, STORE_AGAIN, reached};
 use crate::keys::{CannotDecrypt, KeysError, RootKeyId};
+use crate::provider;
 use crate::webhook;
 
 /// Texts in one transaction. Those that accept and settle wait for it.
@@ -217,6 +218,9 @@ impl Engine {
         match place {
             Place::Event { tenant, id } => {
                 self.keys.reseal(&["event", tenant, &id.to_string()], text)
+            }
+            Place::PhoneProvider { tenant } => {
+                self.keys.reseal_secret(&provider::purpose(tenant), text)
             }
             Place::Secret {
                 tenant,

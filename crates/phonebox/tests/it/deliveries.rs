@@ -9,8 +9,9 @@ use std::time::Duration;
 use phonebox::egress::{Egress, Origin};
 use phonebox::store::{Accept, Claim, Clock, Filter, Node, Notification, Options, Sqlite, Time};
 use phonebox::{
-    AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryOptions, Event, Happened,
-    Keys, NotificationId, Phonebox, Secret, Secrets, SendError, Sent, Status, Store, Tail, Tenant,
+    AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryMethod, DeliveryOptions,
+    Event, Happened, Keys, NewProvider, NotificationId, Phonebox, ProviderConfiguration,
+    ProviderError, ProviderName, Secret, Secrets, SendError, Sent, Status, Store, Tail, Tenant,
 };
 use phonebox_test_guests::{BARE_KANNEL, KANNEL_RUST, POST, PROBE};
 use tempfile::TempDir;
@@ -606,6 +607,66 @@ async fn an_action_is_replaced_and_rolled_back() {
     assert!(none.hint().is_some(), "{none}");
     let sent = tenant.send(event("two")).await.unwrap();
     assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+}
+
+#[tokio::test]
+async fn the_built_in_action_is_the_embedders_to_give() {
+    let mut platform = Platform::new(Mode::Accept).await;
+    let configuration = ProviderConfiguration {
+        sid: Some("AC1".to_owned()),
+        mssid: Some("MG1".to_owned()),
+        delivery_methods: vec![DeliveryMethod::Text],
+        ..ProviderConfiguration::default()
+    };
+    let twilio = NewProvider {
+        name: ProviderName::Twilio,
+        disabled: false,
+        configuration: Some(configuration),
+        auth_token: Some("a-token".into()),
+    };
+    let deliveries = platform.start().await;
+    let tenant = deliveries.tenant("acme");
+    let none = tenant.create_phone_provider(twilio.clone()).await;
+    assert!(matches!(none, Err(ProviderError::NoTwilio)), "{none:?}");
+    drop(tenant);
+    deliveries.shutdown().await;
+
+    // It is given what it asks for, and no more.
+    let manifest = "name = \"ours\"\ntrigger = \"custom-phone-provider\"\n\
+        [secrets.TWILIO_ACCOUNT_SID]\nreveal = true\n[secrets.TWILIO_AUTH_TOKEN]\n";
+    platform.options.twilio = Some(Action::assemble(PROBE.bytes, manifest).unwrap());
+    let deliveries = platform.start().await;
+    let tenant = deliveries.tenant("acme");
+    let provider = tenant.create_phone_provider(twilio.clone()).await.unwrap();
+    let again = tenant.create_phone_provider(twilio).await;
+    assert!(matches!(again, Err(ProviderError::Exists)), "{again:?}");
+    tenant.warm_up().await.unwrap();
+    let knows =
+        "secret TWILIO_ACCOUNT_SID\nsecret TWILIO_FROM\nsecret TWILIO_AUTH_TOKEN\nsent twilio SM1";
+    let sent = tenant.send(event(knows)).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    let found = sent.notification().await.unwrap().unwrap();
+    let report: serde_json::Value = serde_json::from_str(&found.attempts[0].report).unwrap();
+    assert_eq!(
+        report["missing_secrets"],
+        serde_json::json!(["TWILIO_FROM"]),
+        "{report:#}"
+    );
+    assert!(!report.to_string().contains("a-token"), "{report:#}");
+
+    // What waits when the provider goes ends, and says why.
+    let waits = tenant.send(event("retry 60 later")).await.unwrap();
+    let is_queued = |found: &Notification| found.item.status == Status::Queued;
+    eventually(&waits, is_queued).await;
+    assert!(tenant.remove_phone_provider(&provider.id).await.unwrap());
+    platform.clock.advance(Duration::from_secs(100));
+    let tried = |found: &Notification| found.attempts.len() == 2;
+    let found = eventually(&waits, tried).await;
+    let report: serde_json::Value = serde_json::from_str(&found.attempts[1].report).unwrap();
+    assert_eq!(report["error"]["kind"], "provider_missing", "{report:#}");
+    let nobody = tenant.send(event("sent twilio SM2")).await;
+    assert!(matches!(nobody, Err(SendError::NoAction(_))), "{nobody:?}");
+    deliveries.shutdown().await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 //! leave out, and go on, where "there is nothing at this address" would end them.
 
 mod page;
+mod providers;
 mod refusal;
 
 use axum::extract::FromRequestParts;
@@ -19,14 +20,14 @@ use crate::App;
 use crate::caller::Asking;
 
 pub(crate) use page::{Page, listed};
-pub(crate) use refusal::{Body, Query, Refusal};
+pub(crate) use refusal::{Body, Id, Query, Refusal};
 
 /// Where all of it is.
 pub(crate) const BASE: &str = "/api/v2";
 
 /// Every address, with what it says of itself.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(providers::routes())
 }
 
 /// What Auth0 has and phonebox has not.

@@ -150,11 +150,26 @@ fn fault(error: &dyn std::error::Error) -> String {
         if let Some((_, rest)) = said.split_once(serde)
             && let Some((name, _)) = rest.split_once('`')
         {
-            let known = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic());
-            return format!("{auth0}{}", if known { name } else { "(a long name)" });
+            // What looks like nothing that could be meant may be a secret in the wrong place.
+            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+            let is_name = name.len() <= 32 && name.bytes().all(is_letter);
+            return format!("{auth0}{}", if is_name { name } else { "(not shown)" });
         }
     }
     "Some property has not the type that it should have".to_owned()
+}
+
+/// What is named in the address: [`extract::Path`], with a [`Refusal`] where it cannot be read.
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let id = extract::Path::from_request_parts(parts, state).await;
+        id.map(|extract::Path(id)| Self(id))
+            .map_err(|error| Refusal::invalid_uri(&error.body_text()))
+    }
 }
 
 /// A query: [`extract::Query`], with a [`Refusal`] where it is not what it should be.

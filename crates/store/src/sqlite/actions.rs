@@ -124,7 +124,7 @@ pub(super) fn tenants(
     after: Option<&str>,
     most: usize,
 ) -> rusqlite::Result<Vec<TenantItem>> {
-    // Who has notifications has an action.
+    // Who has notifications has an action or a provider, or had one.
     let count = |of: &str| format!("(SELECT count(*) FROM {of} AND tenant = known.name)");
     let [actions, api_keys, queued, leased] = [
         "action WHERE true",
@@ -137,6 +137,7 @@ pub(super) fn tenants(
         .prepare_cached(&format!(
             "WITH known (name) AS (
                 SELECT tenant FROM action UNION SELECT tenant FROM secret
+                UNION SELECT tenant FROM phone_provider UNION SELECT tenant FROM phone_template
                 UNION SELECT tenant FROM api_key WHERE tenant IS NOT NULL
              )
              SELECT known.name, {actions}, {api_keys}, {queued}, {leased} FROM known

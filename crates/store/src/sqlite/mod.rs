@@ -1,6 +1,7 @@
 //! SQLite, in the process: one file, one process.
 
 mod actions;
+mod phone;
 mod queue;
 mod sealed;
 mod webhooks;
@@ -21,8 +22,9 @@ use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Item, Lease, Message, Node, Notification, Place, PutWebhook, Receipt, Received, Sealed,
-    Stands, TenantItem, Then, Told, Version, Webhook,
+    Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
+    PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
+    Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -416,6 +418,72 @@ impl Driver for Sqlite {
         Box::pin(self.write(move |connection, now| {
             webhooks::end(connection, now, &tenant, id, attempt, &told)
         }))
+    }
+
+    fn create_phone_provider(
+        &self,
+        tenant: &str,
+        new: NewPhoneProvider,
+    ) -> Answer<'_, Option<PhoneProvider>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, now| {
+            phone::create_provider(connection, now, &tenant, &new)
+        }))
+    }
+
+    fn phone_provider(&self, tenant: &str) -> Answer<'_, Option<PhoneProvider>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| phone::provider(connection, &tenant)))
+    }
+
+    fn change_phone_provider(
+        &self,
+        tenant: &str,
+        id: &str,
+        patch: PatchPhoneProvider,
+    ) -> Answer<'_, Option<PhoneProvider>> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        Box::pin(self.write_new(move |connection, now| {
+            phone::change_provider(connection, now, &tenant, &id, &patch)
+        }))
+    }
+
+    fn remove_phone_provider(&self, tenant: &str, id: &str) -> Answer<'_, bool> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        Box::pin(self.write(move |connection, _| phone::remove_provider(connection, &tenant, &id)))
+    }
+
+    fn create_phone_template(
+        &self,
+        tenant: &str,
+        new: NewPhoneTemplate,
+    ) -> Answer<'_, Option<PhoneTemplate>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, now| {
+            phone::create_template(connection, now, &tenant, &new)
+        }))
+    }
+
+    fn phone_templates(&self, tenant: &str) -> Answer<'_, Vec<PhoneTemplate>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| phone::templates(connection, &tenant)))
+    }
+
+    fn change_phone_template(
+        &self,
+        tenant: &str,
+        id: &str,
+        patch: PatchPhoneTemplate,
+    ) -> Answer<'_, Option<PhoneTemplate>> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        Box::pin(self.write_new(move |connection, now| {
+            phone::change_template(connection, now, &tenant, &id, &patch)
+        }))
+    }
+
+    fn remove_phone_template(&self, tenant: &str, id: &str) -> Answer<'_, bool> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        Box::pin(self.write(move |connection, _| phone::remove_template(connection, &tenant, &id)))
     }
 
     fn put_api_key(&self, key: ApiKey) -> Answer<'_, ()> {

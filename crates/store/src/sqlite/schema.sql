@@ -145,6 +145,32 @@ CREATE TABLE secret (
     PRIMARY KEY (tenant, action, name)
 ) STRICT;
 
+-- Who delivers what a tenant sends: at most one for each.
+CREATE TABLE phone_provider (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    disabled INTEGER NOT NULL,
+    configuration TEXT,                             -- JSON, nothing secret in it
+    sealed BLOB,                                    -- the credentials, encrypted
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+-- What is said, where it is not what phonebox says by itself.
+CREATE TABLE phone_template (
+    tenant TEXT NOT NULL,
+    type TEXT NOT NULL,
+    id TEXT NOT NULL,
+    disabled INTEGER NOT NULL,
+    sender TEXT,
+    text TEXT NOT NULL,
+    voice TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, type)
+) STRICT;
+
 CREATE TABLE api_key (
     id TEXT NOT NULL PRIMARY KEY,
     tenant TEXT,                                    -- none: the operator's

@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::row::{Place, Sealed};
 
-/// Secrets come first, then what webhooks sign with now and did before, then events; each in the order of its key.
+/// Secrets come first, then what webhooks sign with now and did before, then the credentials of phone providers, then events;
+/// each in the order of its key.
 pub(super) fn otherwise(
     connection: &Connection,
     key: [u8; 4],
@@ -70,7 +71,7 @@ pub(super) fn otherwise(
         )?;
     }
     if let Some(tenant) = match &after {
-        Place::Event { .. } => None,
+        Place::Event { .. } | Place::PhoneProvider { .. } => None,
         Place::WebhookBefore { tenant } => Some(&**tenant),
         _ => Some(""),
     } {
@@ -80,6 +81,22 @@ pub(super) fn otherwise(
             &[&tenant],
             |row| {
                 Ok(Place::WebhookBefore {
+                    tenant: row.get(1)?,
+                })
+            },
+        )?;
+    }
+    if let Some(tenant) = match &after {
+        Place::Event { .. } => None,
+        Place::PhoneProvider { tenant } => Some(&**tenant),
+        _ => Some(""),
+    } {
+        find(
+            "SELECT sealed, tenant FROM phone_provider
+             WHERE substr(sealed, 2, 4) <> ?1 AND tenant > ?3 ORDER BY tenant LIMIT ?2",
+            &[&tenant],
+            |row| {
+                Ok(Place::PhoneProvider {
                     tenant: row.get(1)?,
                 })
             },
@@ -119,6 +136,11 @@ pub(super) fn replace(
             Place::Mark => connection
                 .prepare_cached("UPDATE mark SET sealed = ?2 WHERE sealed = ?1")?
                 .execute(params![text, anew])?,
+            Place::PhoneProvider { tenant } => connection
+                .prepare_cached(
+                    "UPDATE phone_provider SET sealed = ?3 WHERE tenant = ?1 AND sealed = ?2",
+                )?
+                .execute(params![tenant, text, anew])?,
             Place::Secret {
                 tenant,
                 action,
@@ -150,6 +172,7 @@ pub(super) fn with(connection: &Connection) -> rusqlite::Result<Vec<([u8; 4], u6
                 UNION ALL SELECT substr(payload, 2, 4) FROM notification WHERE payload IS NOT NULL
                 UNION ALL SELECT substr(sealed, 2, 4) FROM mark
                 UNION ALL SELECT substr(sealed, 2, 4) FROM webhook
+                UNION ALL SELECT substr(sealed, 2, 4) FROM phone_provider WHERE sealed IS NOT NULL
                 UNION ALL SELECT substr(sealed_before, 2, 4) FROM webhook WHERE sealed_before IS NOT NULL
              ) WHERE length(key) = 4 GROUP BY key ORDER BY key",
         )?

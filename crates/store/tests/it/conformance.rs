@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, Place, PutWebhook,
-    Receipt, Received, Sealed, Store, TenantItem, Then, Told,
+    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, NewPhoneProvider,
+    NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
+    PutWebhook, Receipt, Received, Sealed, Store, TenantItem, Then, Told,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy, stands};
@@ -51,6 +52,8 @@ conformance!(
         tenants_are_known_by_what_they_have,
         secrets_are_kept_by_name,
         api_keys_are_their_tenants,
+        a_tenant_has_one_phone_provider,
+        a_tenant_has_a_template_for_each_type,
         whatever_settles_leaves_a_message,
         messages_wait_and_are_given_up,
         a_mark_is_made_once,
@@ -606,6 +609,127 @@ pub(crate) async fn api_keys_are_their_tenants(fresh: Fresh) {
     assert_eq!(store.api_key("one").await.unwrap(), None);
 }
 
+fn provider(id: &str, sealed: &[u8]) -> NewPhoneProvider {
+    NewPhoneProvider {
+        id: id.to_owned(),
+        name: "twilio".to_owned(),
+        disabled: false,
+        configuration: Some("{}".to_owned()),
+        sealed: Some(sealed.to_vec()),
+    }
+}
+
+pub(crate) async fn a_tenant_has_one_phone_provider(fresh: Fresh) {
+    let store = &fresh.store;
+    let made = store.create_phone_provider("acme", provider("pro_1", b"token"));
+    let made = made.await.unwrap().unwrap();
+    let (created, other) = (fresh.clock.now(), provider("pro_2", b"other"));
+    assert_eq!((made.created_at, made.updated_at), (created, created));
+    let second = store.create_phone_provider("acme", other.clone());
+    assert_eq!(second.await.unwrap(), None);
+    let others = store.create_phone_provider("other", other).await.unwrap();
+    assert!(others.is_some());
+    assert_eq!(
+        store.phone_provider("acme").await.unwrap(),
+        Some(made.clone())
+    );
+
+    fresh.clock.advance(Duration::from_millis(7));
+    let patch = PatchPhoneProvider {
+        disabled: Some(true),
+        ..PatchPhoneProvider::default()
+    };
+    let changed = store.change_phone_provider("acme", "pro_1", patch.clone());
+    let expected = PhoneProvider {
+        disabled: true,
+        updated_at: created + Duration::from_millis(7),
+        ..made
+    };
+    assert_eq!(changed.await.unwrap(), Some(expected.clone()));
+    let whole = PatchPhoneProvider {
+        name: Some("custom".to_owned()),
+        disabled: Some(false),
+        configuration: Some("[]".to_owned()),
+        sealed: Some(b"anew".to_vec()),
+    };
+    let changed = store.change_phone_provider("acme", "pro_1", whole);
+    let expected = PhoneProvider {
+        name: "custom".to_owned(),
+        disabled: false,
+        configuration: Some("[]".to_owned()),
+        sealed: Some(b"anew".to_vec()),
+        ..expected
+    };
+    assert_eq!(changed.await.unwrap(), Some(expected.clone()));
+    for (tenant, id) in [("acme", "pro_2"), ("other", "pro_1"), ("none", "pro_1")] {
+        let changed = store.change_phone_provider(tenant, id, patch.clone());
+        assert_eq!(changed.await.unwrap(), None);
+        assert!(!store.remove_phone_provider(tenant, id).await.unwrap());
+    }
+    assert_eq!(store.phone_provider("acme").await.unwrap(), Some(expected));
+    assert!(store.remove_phone_provider("acme", "pro_1").await.unwrap());
+    assert_eq!(store.phone_provider("acme").await.unwrap(), None);
+    let known = store.tenants(None, 9).await.unwrap();
+    let known: Vec<_> = known.iter().map(|item| &*item.name).collect();
+    assert_eq!(known, ["other"]);
+}
+
+pub(crate) async fn a_tenant_has_a_template_for_each_type(fresh: Fresh) {
+    let store = &fresh.store;
+    let template = |id: &str, kind: &str| NewPhoneTemplate {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        disabled: false,
+        from: Some("+15005550006".to_owned()),
+        text: "written".to_owned(),
+        voice: "read".to_owned(),
+    };
+    let make = async |tenant: &str, id: &str, kind: &str| {
+        let made = store.create_phone_template(tenant, template(id, kind));
+        made.await.unwrap()
+    };
+    let verify = make("acme", "tem_1", "otp_verify").await.unwrap();
+    let enroll = make("acme", "tem_2", "otp_enroll").await.unwrap();
+    assert_eq!(make("acme", "tem_3", "otp_verify").await, None);
+    assert!(make("other", "tem_4", "otp_verify").await.is_some());
+    let templates = store.phone_templates("acme").await.unwrap();
+    assert_eq!(templates, [enroll.clone(), verify.clone()]);
+
+    fresh.clock.advance(Duration::from_millis(7));
+    let text = PatchPhoneTemplate {
+        text: Some("anew".to_owned()),
+        ..PatchPhoneTemplate::default()
+    };
+    let changed = store.change_phone_template("acme", "tem_1", text);
+    let expected = PhoneTemplate {
+        text: "anew".to_owned(),
+        updated_at: fresh.clock.now(),
+        ..verify
+    };
+    assert_eq!(changed.await.unwrap(), Some(expected.clone()));
+    let rest = PatchPhoneTemplate {
+        disabled: Some(true),
+        from: Some(None),
+        text: None,
+        voice: Some("aloud".to_owned()),
+    };
+    let changed = store.change_phone_template("acme", "tem_1", rest.clone());
+    let expected = PhoneTemplate {
+        disabled: true,
+        from: None,
+        voice: "aloud".to_owned(),
+        ..expected
+    };
+    assert_eq!(changed.await.unwrap(), Some(expected.clone()));
+    for (tenant, id) in [("acme", "tem_4"), ("other", "tem_1")] {
+        let changed = store.change_phone_template(tenant, id, rest.clone());
+        assert_eq!(changed.await.unwrap(), None);
+        assert!(!store.remove_phone_template(tenant, id).await.unwrap());
+    }
+    assert!(store.remove_phone_template("acme", "tem_2").await.unwrap());
+    assert_eq!(store.phone_templates("acme").await.unwrap(), [expected]);
+}
+
 fn webhook(sealed: u8) -> PutWebhook {
     PutWebhook {
         url: "https://example.com/hook".to_owned(),
@@ -940,7 +1064,9 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         };
         store.put_webhook("w", put).await.unwrap();
     }
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 7)]);
+    let put = store.create_phone_provider("p", provider("pro_1", &text(&old, b"token")));
+    put.await.unwrap();
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 8)]);
 
     // Each once, however many are asked for.
     let mut all = Vec::new();
@@ -956,6 +1082,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     let tenants = all.iter().map(|found| match &found.place {
         Place::Event { tenant, .. } => ("event", &**tenant),
         Place::Mark => ("mark", ""),
+        Place::PhoneProvider { tenant } => ("provider", &**tenant),
         Place::Secret { tenant, .. } => ("secret", &**tenant),
         Place::Webhook { tenant } => ("webhook", &**tenant),
         Place::WebhookBefore { tenant } => ("before", &**tenant),
@@ -967,6 +1094,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
             ("secret", "b"),
             ("webhook", "w"),
             ("before", "w"),
+            ("provider", "p"),
             ("event", "a"),
             ("event", "b")
         ]
@@ -982,8 +1110,8 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     };
     let anew = |found: Sealed| (found, text(&new, b"anew"));
     let replaced = store.reseal(all.into_iter().chain([mark]).map(anew).collect());
-    assert_eq!(replaced.await.unwrap(), 6);
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 9)]);
+    assert_eq!(replaced.await.unwrap(), 7);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 10)]);
     let kept = store.secrets("b", "sms").await.unwrap();
     assert_eq!(kept, [("TOKEN".to_owned(), text(&new, b"set"))]);
     assert_eq!(store.mark(Vec::new()).await.unwrap(), text(&new, b"anew"));

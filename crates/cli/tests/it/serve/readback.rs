@@ -247,6 +247,37 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
             .await;
     }
 
+    // A phone provider, whose credentials are a secret, too.
+    let providers = "/api/v2/branding/phone/providers";
+    let provider = |token: &str| {
+        json!({
+            "name": "twilio", "credentials": { "auth_token": token },
+            "configuration": { "sid": "AC1", "default_from": "+15005550006", "delivery_methods": ["text"] },
+        })
+    };
+    for wrong in [
+        json!({ "name": "twilio", "credentials": { "auth_token": [SEALED] } }),
+        json!({ "name": SEALED, "credentials": { "auth_token": SEALED } }),
+        json!({ "name": "custom", "credentials": { SEALED: SEALED } }),
+        provider(&SEALED.repeat(20)),
+    ] {
+        let refused = told
+            .ask(&server, "POST", providers, &wrong.to_string())
+            .await;
+        assert_eq!(refused["statusCode"], 400, "{wrong}: {refused}");
+    }
+    let sealed = provider(SEALED).to_string();
+    let made = told.ask(&server, "POST", providers, &sealed).await;
+    let path = format!("{providers}/{}", made["id"].as_str().unwrap());
+    told.ask(&server, "POST", providers, &sealed).await;
+    told.ask(&server, "GET", providers, "").await;
+    told.ask(&server, "GET", &path, "").await;
+    told.ask(&server, "PATCH", &path, &sealed).await;
+    let call = json!({ "to": NUMBER, "delivery_method": "voice" }).to_string();
+    told.ask(&server, "POST", &format!("{path}/try"), &call)
+        .await;
+    told.ask(&server, "DELETE", &path, "").await;
+
     // What is told while it happens, and after.
     let mut ended = 0;
     while ended <= ids.len() {
