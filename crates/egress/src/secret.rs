@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::uri::PathAndQuery;
 use memchr::memmem;
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use phonebox_contract::Sensitive;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -22,6 +23,7 @@ use crate::message::{self, Request};
 use crate::origin::Origin;
 use crate::outbound::Caller;
 use crate::pattern::OriginPattern;
+use crate::target::{self, Target};
 use crate::text;
 
 const PREFIX: &str = Placeholder::PREFIX;
@@ -30,6 +32,12 @@ const RANDOM: usize = Placeholder::RANDOM;
 const ENCODED: usize = 40;
 /// Most secrets that are put into one request, those by `auth` aside.
 const SWAPS: usize = 8;
+/// What is encoded of a value in a URL: all that RFC 3986 gives a meaning.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A secret, as it is put on the wire.
 #[derive(Clone, Debug)]
@@ -102,8 +110,15 @@ pub enum SecretFlaw {
         /// Where it stands.
         place: Place,
     },
+    /// With its value, the path could be read as another than was decided on.
+    Segment {
+        /// The secret's name.
+        secret: String,
+    },
     /// What stands for a secret is of another run.
     Stale,
+    /// With its secrets, the URL has more than 4,096 bytes.
+    TooLong,
     /// More than 8 sealed secrets in one request.
     TooMany,
     /// A key is not written as the rule's auth says.
@@ -124,7 +139,7 @@ pub enum Place {
     Encoded,
     /// A header that is not for credentials, or a header's name.
     Header(String),
-    /// The URL.
+    /// The URL, but for a segment of its path and a value of its query.
     Url,
 }
 
@@ -135,7 +150,9 @@ impl SecretFlaw {
             Self::Origin { .. } => "origin",
             Self::Missing { .. } => "missing",
             Self::Place { .. } => "place",
+            Self::Segment { .. } => "segment",
             Self::Stale => "stale",
+            Self::TooLong => "too-long",
             Self::TooMany => "too-many",
             Self::Unreadable { .. } => "unreadable",
             Self::Unsignable => "unsignable",
@@ -161,17 +178,26 @@ impl SecretFlaw {
                     Place::Header(name) => {
                         format!("the header {name}, which is not one for credentials")
                     }
-                    Place::Url => "the URL, which ends up in logs".to_owned(),
+                    Place::Url => {
+                        "the URL, but is put into segments of its path and values of its query alone".to_owned()
+                    }
                 };
                 format!(
                     "the secret {secret} is sealed and stands in {stands}; send it in a header for credentials, or have \
                      its owner store it as revealed, and say so by reveal = true under [secrets.{secret}] in action.toml"
                 )
             }
+            Self::Segment { secret } => format!(
+                "with the value of {secret} in it, the path has a `/` or `\\` within a segment, or one that is empty, `.` or \
+                 `..`; check the value, or send it where the provider takes it otherwise"
+            ),
             Self::Stale => {
                 "what secrets.get returns stands for the secret in this one run; read it anew in each run, and keep \
                  nothing made of it in the cache"
                     .to_owned()
+            }
+            Self::TooLong => {
+                "with its secrets in it, the URL is longer than 4096 bytes; send long values in the body".to_owned()
             }
             Self::TooMany => format!("put at most {SWAPS} secrets into one request"),
             Self::Unreadable { secret } => format!(
@@ -191,6 +217,7 @@ pub(crate) struct Secrets<'a> {
     placeholders: Vec<Placeholder>,
     /// The placeholders in other spellings, each with its place among them. Made when a text is long enough to hold one.
     encoded: OnceCell<Vec<(usize, String)>>,
+    swaps: usize,
     /// The names of those that were put into the request.
     pub(crate) sent: Vec<String>,
 }
@@ -202,6 +229,7 @@ impl<'a> Secrets<'a> {
             origin,
             placeholders: caller.placeholders(),
             encoded: OnceCell::new(),
+            swaps: 0,
             sent: Vec::new(),
         }
     }
@@ -226,14 +254,52 @@ impl<'a> Secrets<'a> {
         Ok(Zeroizing::new(credential.value.reveal().to_owned()))
     }
 
-    /// Puts the values in place of what stands for them, where that may be, and refuses the request where it may not.
-    pub(crate) fn put_in(&mut self, request: &mut Request) -> Result<(), SecretFlaw> {
-        self.is_nowhere_in(request.url.as_bytes(), || Place::Url)?;
-        if request.url.contains('%') {
-            let decoded: Vec<u8> = percent_decode(request.url.as_bytes()).collect();
-            self.is_nowhere_in(&decoded, || Place::Url)?;
+    /// The target with the values in place of what stands for them, in segments of the path and in values of the query, encoded
+    /// so that they change the structure of neither. Whether the path may be sent is for [`decision::holds`] to say.
+    ///
+    /// [`decision::holds`]: crate::decision::holds
+    pub(crate) fn put_in_target(
+        &mut self,
+        written: &str,
+        target: &Target,
+    ) -> Result<Target, SecretFlaw> {
+        let mut rest = written.as_bytes();
+        while let Some(at) = find(rest) {
+            let (before, from) = rest.split_at(at);
+            self.is_nowhere_escaped_in(before)?;
+            if ends_in_escape(before) {
+                self.is_nowhere_in(from, || Place::Encoded)?;
+            }
+            rest = from.get(PREFIX.len() + RANDOM..).unwrap_or_default();
         }
-        let mut swaps = 0;
+        self.is_nowhere_escaped_in(rest)?;
+
+        let mut sent = target.clone();
+        let wire = target.wire.as_str();
+        if find(wire.as_bytes()).is_none() {
+            return Ok(sent);
+        }
+        let encode = |value: &str| Zeroizing::new(utf8_percent_encode(value, RESERVED).to_string());
+        let (path, query) = wire.split_at(target.path().len());
+        let mut put = self.swap(path.as_bytes(), encode)?;
+        // Some read `;` as `&`.
+        for pair in query.split_inclusive(['&', ';']) {
+            let (name, value) = pair.split_at(pair.find('=').unwrap_or(pair.len()));
+            self.is_nowhere_in(name.as_bytes(), || Place::Url)?;
+            put.extend_from_slice(name.as_bytes());
+            put.extend_from_slice(&self.swap(value.as_bytes(), encode)?);
+        }
+        if put.len() > target::URL_LIMIT {
+            return Err(SecretFlaw::TooLong);
+        }
+        // What is encoded is always one.
+        sent.wire = PathAndQuery::try_from(&**put).map_err(|_| SecretFlaw::Stale)?;
+        Ok(sent)
+    }
+
+    /// Puts the values in place of what stands for them, where that may be in headers and body, and refuses the request where
+    /// it may not.
+    pub(crate) fn put_in(&mut self, request: &mut Request) -> Result<(), SecretFlaw> {
         for (name, value) in &mut request.headers {
             let header = || Place::Header(text::shown(self.caller.mask(name)));
             self.is_nowhere_in(name.as_bytes(), header)?;
@@ -246,7 +312,7 @@ impl<'a> Secrets<'a> {
             if !message::is_for_credentials(&name.to_ascii_lowercase()) {
                 self.is_nowhere_in(text, header)?;
             }
-            let swapped = self.swap(text, &mut swaps, |value| Zeroizing::new(value.to_owned()))?;
+            let swapped = self.swap(text, |value| Zeroizing::new(value.to_owned()))?;
             *value = match &mut pair {
                 Some(_) => {
                     let encoded = Zeroizing::new(STANDARD.encode(&*swapped));
@@ -256,7 +322,7 @@ impl<'a> Secrets<'a> {
             };
         }
         if find(&request.body).is_some() {
-            let body = self.put_in_body(request, &mut swaps)?;
+            let body = self.put_in_body(request)?;
             request.body = body.to_vec().into();
         } else {
             self.is_nowhere_encoded_in(&request.body)?;
@@ -264,17 +330,13 @@ impl<'a> Secrets<'a> {
         Ok(())
     }
 
-    fn put_in_body(
-        &mut self,
-        request: &Request,
-        swaps: &mut usize,
-    ) -> Result<Zeroizing<Vec<u8>>, SecretFlaw> {
+    fn put_in_body(&mut self, request: &Request) -> Result<Zeroizing<Vec<u8>>, SecretFlaw> {
         let body = &*request.body;
         match Form::of(request) {
             Some(Form::Json)
                 if Within::json(body).is_some_and(|within| are_in_values(body, within)) =>
             {
-                self.swap(body, swaps, |value| {
+                self.swap(body, |value| {
                     let quoted = Zeroizing::new(Value::from(value).to_string());
                     let inner = quoted.get(1..quoted.len().saturating_sub(1));
                     Zeroizing::new(inner.unwrap_or_default().to_owned())
@@ -283,7 +345,7 @@ impl<'a> Secrets<'a> {
             Some(Form::Urlencoded)
                 if Within::form(body).is_some_and(|within| are_in_values(body, within)) =>
             {
-                self.swap(body, swaps, |value| {
+                self.swap(body, |value| {
                     Zeroizing::new(form_urlencoded::byte_serialize(value.as_bytes()).collect())
                 })
             }
@@ -298,7 +360,6 @@ impl<'a> Secrets<'a> {
     fn swap(
         &mut self,
         text: &[u8],
-        swaps: &mut usize,
         write: impl Fn(&str) -> Zeroizing<String>,
     ) -> Result<Zeroizing<Vec<u8>>, SecretFlaw> {
         let mut swapped = Zeroizing::new(Vec::with_capacity(text.len() + 1024));
@@ -307,8 +368,8 @@ impl<'a> Secrets<'a> {
             let (before, from) = rest.split_at(at);
             let (placeholder, after) = from.split_at(PREFIX.len() + RANDOM);
             let name = self.name_of(placeholder).ok_or(SecretFlaw::Stale)?;
-            *swaps += 1;
-            if *swaps > SWAPS {
+            self.swaps += 1;
+            if self.swaps > SWAPS {
                 return Err(SecretFlaw::TooMany);
             }
             swapped.extend_from_slice(before);
@@ -337,6 +398,15 @@ impl<'a> Secrets<'a> {
                     place: place(),
                 },
             }),
+        }
+    }
+
+    /// The same of a text without one as it is, also once it is decoded as a URL is.
+    fn is_nowhere_escaped_in(&self, text: &[u8]) -> Result<(), SecretFlaw> {
+        self.is_nowhere_encoded_in(text)?;
+        match Cow::from(percent_decode(text)) {
+            Cow::Borrowed(_) => Ok(()),
+            Cow::Owned(decoded) => self.is_nowhere_in(&decoded, || Place::Encoded),
         }
     }
 
@@ -385,6 +455,11 @@ fn count(text: &[u8]) -> usize {
     count
 }
 
+/// Whether a text ends before a character that is encoded does: what follows would become part of it.
+fn ends_in_escape(text: &[u8]) -> bool {
+    matches!(text, [.., b'%'] | [.., b'%', _])
+}
+
 /// Whether all placeholders of a text stand in values, each as it is: none in a name, and none that is escaped, for that one
 /// could make up for another in a count.
 fn are_in_values(text: &[u8], within: Within) -> bool {
@@ -406,9 +481,8 @@ impl Within {
 
     /// Of a form; none where one is the end of a character that is encoded.
     fn form(body: &[u8]) -> Option<Self> {
-        let begun = |pair: &[u8]| pair.starts_with(b"%") || pair.ends_with(b"%");
-        let split = memmem::find_iter(body, PREFIX)
-            .any(|at| body.get(at.saturating_sub(2)..at).is_some_and(begun));
+        let split =
+            memmem::find_iter(body, PREFIX).any(|at| body.get(..at).is_some_and(ends_in_escape));
         let add = |within: Self, (name, value): (Cow<'_, str>, Cow<'_, str>)| Self {
             names: within.names + count(name.as_bytes()),
             values: within.values + count(value.as_bytes()),

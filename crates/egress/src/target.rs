@@ -12,10 +12,10 @@ use crate::origin::{Origin, Scheme};
 use crate::text;
 
 /// Longest URL, in bytes.
-const URL_LIMIT: usize = 4096;
+pub(crate) const URL_LIMIT: usize = 4096;
 
 /// Where one request goes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) origin: Origin,
     /// Set where the host is an address and not a name.

@@ -107,7 +107,7 @@ async fn aws_would_accept_what_the_host_signs() {
     // A signature of the action's own is replaced: libraries that insist on signing need no change.
     let body = "Action=Publish&PhoneNumber=%2B12065550100&Message=a%20b+c%7E%2A&end=1";
     let request = json!({
-        "url": format!("{AWS}/a%20path/?b=2&a=%C3%BC&c"),
+        "url": format!("{AWS}/a%20path/{{{{AWS_ACCESS_KEY_ID}}}}/?b=2&k={{{{AWS_SECRET_ACCESS_KEY}}}}&a=%C3%BC&c"),
         "headers": [
             ["content-type", "application/x-www-form-urlencoded; charset=utf-8"], ["x-amz-target", "a  b"],
             ["Authorization", "AWS4-HMAC-SHA256 Credential=its-own"], ["X-Amz-Date", "20200101T000000Z"],
@@ -119,6 +119,9 @@ async fn aws_would_accept_what_the_host_signs() {
         ("AWS_SECRET_ACCESS_KEY", KEY),
     ];
     let (path, mut headers) = signed(&request, &secrets, "&end=1").await;
+    let expected =
+        "/a%20path/AKIDEXAMPLE12345/?b=2&k=wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEXAMPLEKEY&a=%C3%BC&c";
+    assert_eq!(path, expected);
     let signature = headers.remove("authorization").unwrap();
     for ours in ["accept-encoding", "phonebox-hop", "content-length"] {
         headers.remove(ours);
@@ -137,11 +140,15 @@ async fn azure_would_accept_what_the_host_signs() {
         return;
     };
     let body = r#"{"from":"Acme","message":"Your code is 492016, grüße","end":1}"#;
-    let url = format!("{AZURE}/sms?api-version=2026-01-23&b=%2B1");
+    let url = format!("{AZURE}/sms?api-version=2026-01-23&b=%2B1&key={{{{AZURE_KEY}}}}");
     let request =
         json!({ "url": url, "headers": [["content-type", "application/json"]], "body": body });
     let key = "c2lnbiB3aXRoIHRoaXMga2V5IGFuZCBubyBvdGhlcg==";
     let (path, headers) = signed(&request, &[("AZURE_KEY", key)], "\"end\":1}").await;
+    assert!(
+        path.ends_with("&key=c2lnbiB3aXRoIHRoaXMga2V5IGFuZCBubyBvdGhlcg%3D%3D"),
+        "{path}"
+    );
     let described = json!({
         "key": key, "date": headers["x-ms-date"], "method": "POST", "url": format!("{AZURE}{path}"), "body": body
     });

@@ -70,8 +70,17 @@ impl Run {
             Some(auth) => rule.with_auth(read(auth)).unwrap(),
             None => rule,
         };
+        self.send_by(provider, vec![rule], request).await
+    }
+
+    async fn send_by(
+        &self,
+        provider: &Provider,
+        rules: Vec<Rule>,
+        request: Request,
+    ) -> (Exchange, Result<Response, Error>) {
         let egress = provider.door().build().unwrap();
-        let outbound = egress.outbound("acme", Arc::new(Policy::new(vec![rule]).unwrap()));
+        let outbound = egress.outbound("acme", Arc::new(Policy::new(rules).unwrap()));
         let deadline = Instant::now() + Duration::from_mins(1);
         let trip = outbound.trip(deadline, Arc::new(self.clone()));
         trip.send(request).await
@@ -107,6 +116,16 @@ impl Caller for Run {
 
 fn read(auth: Value) -> Auth {
     serde_json::from_value(auth).unwrap()
+}
+
+/// A request to this path.
+fn at(path: &str) -> Request {
+    post(&format!("https://{HOST}{path}"))
+}
+
+/// What a provider got: the path and the query.
+fn target(wire: &str) -> &str {
+    wire.split(' ').nth(1).unwrap()
 }
 
 fn request(headers: &[(&str, &str)], body: &str) -> Request {
@@ -169,6 +188,15 @@ async fn a_sealed_secret_takes_its_place_on_the_wire() {
             ),
             "key=hunt%22er%5C22%26%C3%A9%3D&to=%2B1&pair=account-1%3Ahunter22".to_owned(),
         ),
+        (
+            at(&format!("/accounts/{user}/bot{token}/messages.json?to=1")),
+            "POST /accounts/account-1/bothunter22/messages.json?to=1 HTTP/1.1\r\n".to_owned(),
+        ),
+        (
+            at(&format!("?a=1&api_key={quoted}&b&pair={user}:{token}")),
+            "POST /?a=1&api_key=hunt%22er%5C22%26%C3%A9%3D&b&pair=account-1:hunter22 HTTP/1.1\r\n"
+                .to_owned(),
+        ),
     ];
     for (asked, expected) in cases {
         let (exchange, result) = run.send(&provider, None, asked).await;
@@ -182,6 +210,89 @@ async fn a_sealed_secret_takes_its_place_on_the_wire() {
     }
 }
 
+/// A value is one segment of the path or one value of the query, whatever is in it, or it is not sent.
+#[tokio::test]
+async fn a_value_stays_within_its_place_in_a_url() {
+    const HOSTILE: &str = "a?b#c&d=e;f%2e%2e+g h\u{e9}\"'<>:@!$()*,[]^`{|}~";
+    let encoded = "a%3Fb%23c%26d%3De%3Bf%252e%252e%2Bg%20h%C3%A9%22%27%3C%3E%3A%40%21%24%28%29%2A%2C%5B%5D%5E%60%7B%7C%7D~";
+    let provider = Provider::tls(|_| say(OK)).await;
+    let rule = Rule::new(&provider.base(), &["POST"], &["/v1/*/send", "/v1/**"]).unwrap();
+    // A value, how it is written, and whether it may be a segment, stand within one, and follow a dot.
+    for (value, written, [whole, part, dotted]) in [
+        (HOSTILE, encoded, [true; 3]),
+        ("...", "...", [true; 3]),
+        ("..;", "..%3B", [true; 3]),
+        ("..", "..", [false, true, true]),
+        (".", ".", [false, true, false]),
+        ("", "", [false, true, false]),
+        ("/", "%2F", [false; 3]),
+        ("a/b", "a%2Fb", [false; 3]),
+        ("a\\b", "a%5Cb", [false; 3]),
+    ] {
+        let run = Run::new(&[("VALUE", value)]);
+        for (path, allowed) in [
+            ("/v1/{}/send", whole),
+            ("/v1/{}", whole),
+            ("/v1/a{}-b/send", part),
+            ("/v1/.{}/send", dotted),
+            ("/v1/a?b={}&c=d", true),
+            ("/v1/a?={}/x={}", true),
+        ] {
+            let asked = path.replace("{}", run.placeholder("VALUE"));
+            let before = provider.requests().len();
+            let (exchange, result) = run.send_by(&provider, vec![rule.clone()], at(&asked)).await;
+            let wire = provider.requests().split_off(before);
+            if allowed {
+                result.unwrap_or_else(|error| panic!("{value} in {path}: {:?}", error.hint()));
+                assert_eq!(target(&wire[0]), path.replace("{}", written));
+                assert_eq!(exchange.secrets, ["VALUE"]);
+            } else {
+                let flaw = match result.unwrap_err() {
+                    Error::RequestDenied(denial) => denial.secret,
+                    other => panic!("{value} in {path}: {other}"),
+                };
+                let secret = "VALUE".to_owned();
+                assert_eq!(
+                    flaw,
+                    Some(SecretFlaw::Segment { secret }),
+                    "{value} in {path}"
+                );
+                assert_eq!(exchange.decision.reason, Reason::Secret);
+                assert!(exchange.secrets.is_empty() && wire.is_empty(), "{wire:?}");
+            }
+            // Recorded as it was decided on.
+            let recorded = exchange.path.unwrap().to_string();
+            assert_eq!(Some(&*recorded), asked.split('?').next());
+        }
+    }
+
+    let run = Run::new(&[("LONG", &"%".repeat(1400))]);
+    let long = at(&format!("/v1/a?b={}", run.placeholder("LONG")));
+    let (_, result) = run.send_by(&provider, vec![rule], long).await;
+    let hint = result.unwrap_err().hint().unwrap();
+    assert!(hint.contains("4096"), "{hint}");
+}
+
+/// Which rule a value matches would tell its author of the value.
+#[tokio::test]
+async fn rules_are_asked_about_the_path_without_its_secrets() {
+    let provider = Provider::tls(|_| say(OK)).await;
+    let run = Run::new(&[("TOKEN", PLAIN)]);
+    let path = format!("/v1/{}/send", run.placeholder("TOKEN"));
+    let rule = |path| Rule::new(&provider.base(), &["POST"], &[path]).unwrap();
+    let bearer = read(json!({ "type": "bearer", "token": "{TOKEN}" }));
+    let guess = rule("/v1/hunter22/send").with_auth(bearer).unwrap();
+    let (exchange, _) = run.send_by(&provider, vec![guess.clone()], at(&path)).await;
+    assert_eq!(exchange.decision.reason, Reason::Path);
+    assert_eq!(provider.requests().len(), 0);
+    let any = rule("/v1/*/send");
+    let (exchange, _) = run.send_by(&provider, vec![guess, any], at(&path)).await;
+    assert_eq!(exchange.decision.pattern.as_deref(), Some("/v1/*/send"));
+    let wire = provider.requests().pop().unwrap();
+    assert_eq!(target(&wire), "/v1/hunter22/send");
+    assert!(!wire.contains("authorization"), "{wire}");
+}
+
 /// S04, S06.
 #[tokio::test]
 async fn elsewhere_it_is_refused_and_nothing_is_sent() {
@@ -189,7 +300,6 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
     let run = Run::new(&[("TOKEN", PLAIN)]);
     let other = Run::new(&[("A", "a"), ("B", "b")]);
     let (token, stale) = (run.placeholder("TOKEN"), other.placeholder("B"));
-    let at = |path: &str| post(&format!("https://{HOST}/{path}"));
     let encoded = STANDARD.encode(format!("ab:{token}"));
     let hex = token
         .bytes()
@@ -201,10 +311,30 @@ async fn elsewhere_it_is_refused_and_nothing_is_sent() {
     let form_type = [("content-type", "application/x-www-form-urlencoded")];
     let nine = [token; 9].join(" ");
     let cases = [
-        (at(token), "place"),
-        (at(&format!("messages?key={token}")), "place"),
-        (at(&format!("messages?key={escaped}")), "place"),
-        (at(&format!("messages?key={hex}")), "place"),
+        (at(&format!("/messages?{token}")), "place"),
+        (at(&format!("/messages?a=b&{token}=c")), "place"),
+        (at(&format!("/messages?a=b;{token}=c")), "place"),
+        (at(&format!("/messages?a=b;{token}")), "place"),
+        (at(&format!("/messages?a%3D{token}")), "place"),
+        (at(&format!("/messages?a=%{token}")), "place"),
+        (at(&format!("/messages?a=%2{token}")), "place"),
+        (at(&format!("/messages?a={token}&b={escaped}")), "place"),
+        (at(&format!("/messages?a={escaped}&b={token}")), "place"),
+        (at(&format!("/{escaped}?b={token}")), "place"),
+        (at(&format!("/{token}/{hex}")), "place"),
+        (at(&format!("/messages?key={escaped}")), "place"),
+        (at(&format!("/messages?key={hex}")), "place"),
+        (at(&format!("/{hex}")), "place"),
+        (at(&format!("/{stale}")), "stale"),
+        (at(&format!("/messages?key={stale}")), "stale"),
+        (at(&format!("/{}", [token; 9].join("/"))), "too-many"),
+        (
+            Request {
+                url: format!("https://{HOST}/{token}?a={token}"),
+                ..request(&[("authorization", &[token; 7].join(" "))], "")
+            },
+            "too-many",
+        ),
         (request(&[("user-agent", token)], ""), "place"),
         (request(&[("referer", token)], ""), "place"),
         (request(&[("idempotency-key", token)], ""), "place"),
@@ -310,12 +440,17 @@ async fn a_secret_goes_to_its_own_origins_alone() {
         let signed = run
             .send(&provider, Some(bearer.clone()), request(&[], ""))
             .await;
-        for (exchange, result) in [placed, signed] {
+        let token = run.placeholder("TOKEN");
+        let in_path = run
+            .send(&provider, None, at(&format!("/v1/{token}/send")))
+            .await;
+        let in_query = run
+            .send(&provider, None, at(&format!("/v1?key={token}")))
+            .await;
+        for (exchange, result) in [placed, signed, in_path, in_query] {
             if allowed {
                 result.unwrap();
                 assert_eq!(exchange.secrets, ["TOKEN"]);
-                let wire = provider.requests().pop().unwrap();
-                assert!(wire.contains("Bearer hunter22"), "{wire}");
             } else {
                 let hint = result.unwrap_err().hint().unwrap();
                 assert_eq!(exchange.decision.reason, Reason::Secret, "{origin}");
@@ -323,7 +458,12 @@ async fn a_secret_goes_to_its_own_origins_alone() {
             }
         }
     }
-    assert_eq!(provider.requests().len(), 4);
+    let requests = provider.requests();
+    assert_eq!(requests.len(), 8, "{requests:#?}");
+    assert!(
+        requests.iter().all(|wire| wire.contains("hunter22")),
+        "{requests:#?}"
+    );
 }
 
 #[tokio::test]
