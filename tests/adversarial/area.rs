@@ -179,7 +179,7 @@ impl Area {
             &embed_manifest(TWILIO_RUST.bytes, &manifest).unwrap(),
         );
         let secrets = json!({
-            "TWILIO_ACCOUNT_SID": revealed(VICTIM_ACCOUNT), "TWILIO_AUTH_TOKEN": VICTIM_TOKEN,
+            "TWILIO_ACCOUNT_SID": VICTIM_ACCOUNT, "TWILIO_AUTH_TOKEN": VICTIM_TOKEN,
             "TWILIO_FROM": revealed("+15005550006"),
         });
         let body = json!({ "tenant": "victim", "component": component, "secrets": secrets });

@@ -63,7 +63,7 @@
 //! # }
 //! ```
 //!
-//! What it refuses to do: reach anything without a rule; put a secret anywhere but where its owner lets it go; follow a
+//! What it refuses to do: reach anything without a rule; put a secret anywhere but where its owner lets it go, or where it would change what a request is; follow a
 //! redirect; decompress; keep cookies; share a connection between tenants; look a name up twice for one request; honour a
 //! proxy from the environment; send a request again that may have been written; tell a guest which address a name led to.
 

@@ -64,7 +64,7 @@ pub struct SecretSpec {
     pub example: Option<String>,
     /// Whether the action works without it.
     pub optional: bool,
-    /// Whether the action needs the value itself: to sign with, or for a place where no sealed secret is put, such as the URL.
+    /// Whether the action needs the value itself: to sign with, or for a place where no sealed secret is put, such as a text.
     /// It is a wish; the secret's owner grants it.
     pub reveal: bool,
 }

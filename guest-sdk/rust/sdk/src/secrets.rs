@@ -1,8 +1,9 @@
 //! The action's secrets: a provider's credentials, declared under `[secrets]` in `action.toml`.
 //!
-//! What [`get`] returns belongs in an authentication header, a form field or a JSON value of a
-//! request to the provider, unaltered. Depending on how its owner stored it, it is the value or a
-//! placeholder that phonebox swaps for the value on the wire; code that passes it on never notices.
+//! What [`get`] returns belongs in an authentication header, a form field, a JSON value, a segment of
+//! the path or a value of the query of a request to the provider, unaltered. Depending on how its
+//! owner stored it, it is the value or a placeholder that phonebox swaps for the value on the wire;
+//! code that passes it on never notices.
 
 use std::{error, fmt};
 

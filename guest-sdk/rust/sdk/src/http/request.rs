@@ -51,7 +51,7 @@ impl Request {
     /// Adds a parameter to the URL.
     ///
     /// Prefer [`form`](Self::form) or [`json`](Self::json) where the provider gives the choice:
-    /// URLs end up in access logs. A secret in a URL has to be stored as revealed.
+    /// URLs end up in access logs.
     ///
     /// ```
     /// use phonebox_sdk::{Outcome, Result, http, test};
