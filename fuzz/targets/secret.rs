@@ -78,6 +78,13 @@ impl Secrets {
     }
 }
 
+/// Scheme, host and port. The dot that may end a name is left away on the wire.
+fn origin(url: &Url) -> (&str, &str, Option<u16>) {
+    let host = url.host_str().expect("what has no host is refused");
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (url.scheme(), host, url.port_or_known_default())
+}
+
 /// The segments of the path. The standard parser takes `.` and `..` out of it.
 fn segments(url: &Url) -> Vec<String> {
     let segments = url.path().split('/');
@@ -156,7 +163,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let [before, after] =
         [url, &sent.url].map(|url| Url::parse(url).expect("what is no URL is refused"));
-    assert_eq!(before.origin(), after.origin());
+    assert_eq!(origin(&before), origin(&after));
     assert_eq!(segments(&after), secrets.put_each(segments(&before)));
     let (names, values) = pairs(before.query().unwrap_or_default());
     assert!(!names.iter().any(|name| secrets.are_in(name)), "{names:?}");
