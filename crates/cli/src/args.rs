@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Check(Check),
     /// Run an action on the events in its folder `fixtures` and compare what it did.
     Test(Test),
-    /// Try an action out: start a local inbox, send a code through the action, and again when its source changes.
+    /// Try an action out: start a local inbox and a server, send a code through the action, and again when its source changes.
     /// With `--output json`, each delivery is a line of JSON when it is settled.
     Dev(Dev),
     /// Run actions for another program: commands on standard input, results on standard output, in lines of JSON.
@@ -168,6 +168,9 @@ pub(crate) struct Test {
 pub(crate) struct Dev {
     /// The action's folder. Without one: this folder if it has an action.toml, otherwise the Twilio example.
     pub(crate) folder: Option<PathBuf>,
+    /// Start with no action: to deploy one to the server that this starts, by Auth0's clients, say.
+    #[arg(long, conflicts_with_all = ["folder", "once"])]
+    pub(crate) empty: bool,
     /// Send one code, print one line of JSON with what became of it, and exit: 0 if it arrived, otherwise 1.
     #[arg(long)]
     pub(crate) once: bool,
@@ -177,6 +180,9 @@ pub(crate) struct Dev {
     /// Write the addresses and credentials of everything that was started to this file, as shell variables.
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
+    /// The port of the server (TLS), on 127.0.0.1. 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) server_port: u16,
     #[command(flatten)]
     pub(crate) ports: Inbox,
 }
@@ -253,7 +259,7 @@ pub(crate) struct Server {
     /// The folder of a server on this machine.
     #[arg(long, value_name = "FOLDER", default_value = "phonebox-data")]
     pub(crate) data: PathBuf,
-    /// A file of root certificates (PEM) to trust beside Mozilla's.
+    /// A file of root certificates (PEM) to trust beside Mozilla's. Otherwise `PHONEBOX_CA`.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
 }
@@ -418,10 +424,11 @@ pub(crate) enum Secrets {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make one for a tenant. It is printed once; the server keeps a hash of it.
+    /// Make one for a tenant. It is printed once; the server keeps a hash of it. To Auth0's clients, its id is a client id and
+    /// it is that client's secret.
     Create {
-        /// What it is good for: `notifications:send`, `notifications:read`, `actions:read`, `actions:write`; without a tenant
-        /// `metrics:read`.
+        /// What it is good for: `notifications:send`, `notifications:read`, `actions:read`, `actions:write`; of Auth0's,
+        /// `read:actions`, `create:phone_providers` and the like; without a tenant `metrics:read`.
         #[arg(long = "scope", value_name = "SCOPE", required = true)]
         scopes: Vec<String>,
         #[command(flatten)]
@@ -432,10 +439,16 @@ pub(crate) enum Keys {
         #[command(flatten)]
         server: Server,
     },
-    /// Make one worthless.
+    /// Make one worthless, and the tokens that were issued for it.
     Revoke {
         /// Its id, not the key itself.
         id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Have the server sign tokens with a new key from now on. What the one before signed is good for a day more; done twice, no
+    /// token of before is.
+    RotateSigning {
         #[command(flatten)]
         server: Server,
     },

@@ -13,6 +13,7 @@ use phonebox::{
     AbuseLimits, CallingCode, CompiledCache, Config as Runtime, DeliveryOptions,
     InvalidCallingCode, Jail, Phonebox, Rate,
 };
+use phonebox_server::Names;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     egress: EgressConfig,
     keys: KeysConfig,
     runtime: RuntimeConfig,
+    server: ServerConfig,
     store: StoreConfig,
 }
 
@@ -132,6 +134,17 @@ struct DeliveryConfig {
     provider_failures: Option<u32>,
     /// Seconds that it is left alone at the most, before an attempt tries again.
     provider_seconds: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ServerConfig {
+    /// The name that tokens are issued for, with its port. Without it: the one that a request is made with.
+    domain: Option<String>,
+    /// The names of tenants' hosts: `{tenant}.` and what follows it.
+    tenants: Option<String>,
+    /// Requests of one tenant to the Management API.
+    requests: Option<RateConfig>,
 }
 
 #[derive(Default, Deserialize)]
@@ -257,6 +270,31 @@ impl Config {
         options
     }
 
+    /// How the API is known, and how much of it there is.
+    pub(crate) fn server(&self) -> Result<phonebox_server::Options, Failure> {
+        let ServerConfig {
+            domain,
+            tenants,
+            requests,
+        } = &self.server;
+        let mut options = phonebox_server::Options::default();
+        options.names = Names::new(domain.as_deref(), tenants.as_deref()).map_err(|invalid| {
+            Failure::new(invalid)
+                .hint("see `phonebox serve --print-config`")
+                .code(Code::Usage)
+        })?;
+        if let Some(requests) = requests {
+            if requests.most == 0 || requests.seconds == 0 {
+                return Err(Failure::new(
+                    "server.requests lets nobody ask: both numbers are at least 1",
+                )
+                .code(Code::Usage));
+            }
+            options.managed = requests.read();
+        }
+        Ok(options)
+    }
+
     /// Where the root keys are.
     pub(crate) fn keys(&self) -> &KeysConfig {
         &self.keys
@@ -312,13 +350,18 @@ impl CompileConfig {
     }
 }
 
+impl RateConfig {
+    fn read(&self) -> Rate {
+        Rate {
+            most: self.most,
+            within: Duration::from_secs(self.seconds),
+        }
+    }
+}
+
 impl AbuseConfig {
     fn read(&self) -> AbuseLimits {
-        let rate = |rate: &RateConfig| Rate {
-            most: rate.most,
-            within: Duration::from_secs(rate.seconds),
-        };
-        let rates = |rates: &[RateConfig]| rates.iter().map(rate).collect::<Vec<_>>();
+        let rates = |rates: &[RateConfig]| rates.iter().map(RateConfig::read).collect::<Vec<_>>();
         let mut limits = AbuseLimits::standard();
         for (configured, limit) in [
             (&self.number, &mut limits.number),
@@ -340,7 +383,7 @@ impl AbuseConfig {
             }
         }
         if let Some(sequence) = &self.sequence {
-            limits.sequence = (sequence.most > 0).then(|| rate(sequence));
+            limits.sequence = (sequence.most > 0).then(|| sequence.read());
         }
         let countries = |list: &[Country]| list.iter().map(|country| country.0).collect();
         limits.countries = countries(&self.countries);
@@ -491,6 +534,7 @@ mod tests {
             egress,
             keys,
             runtime,
+            server: _,
             store,
         } = config;
         let EgressConfig {
@@ -514,6 +558,7 @@ mod tests {
             format!("{} {} {own:?}", ceiling.len(), nat64.len()),
             format!("{prohibit:?} {proxy:?} {plain_http:?} {reachable:?} {resolve:?} {trust:?}"),
             format!("{keys:?} {largest_mib:?}"),
+            format!("{:?}", config.server().unwrap()),
         ]
     }
 

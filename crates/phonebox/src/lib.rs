@@ -40,6 +40,7 @@ mod manifest;
 mod provider;
 mod secret;
 mod tenant;
+mod token;
 mod webhook;
 
 pub use action::{Action, InvalidAction};
@@ -57,7 +58,7 @@ pub use provider::{
 };
 pub use secret::{InvalidSecret, SecretInfo};
 pub use tenant::{Deployed, RECEIPTS, Send, SendError, Sent, Tenant};
-
+pub use token::{Issuer, Jwk, NewToken, TokenError, Tokens};
 pub use webhook::{Topic, WebhookError};
 
 pub use phonebox_componentize as componentize;

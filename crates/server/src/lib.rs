@@ -17,7 +17,9 @@
 mod actions;
 mod caller;
 mod keys;
+mod limits;
 mod management;
+mod names;
 mod notifications;
 mod openapi;
 mod problem;
@@ -26,28 +28,54 @@ mod serve;
 mod tail;
 mod tenants;
 mod tls;
+mod tokens;
 mod webhook;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
-use phonebox::{ApiKeys, Handle, Scope};
+use phonebox::{ApiKeys, Handle, Rate, Scope, Tokens};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::caller::Asking;
+use crate::limits::Limits;
 
+pub use names::{InvalidNames, Names};
 pub use problem::Problem;
 pub use serve::serve;
 pub use tls::{Tls, TlsError};
 
 /// Largest request, but for components, in bytes.
 const BODY: usize = 256 << 10;
+
+/// How the API is known, and how much of it there is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// By which names it is known.
+    pub names: Names,
+    /// Requests of one tenant to the Management API. Default: 1,000 at once, and as many a minute.
+    pub managed: Rate,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            names: Names::default(),
+            managed: Rate {
+                most: 1000,
+                within: Duration::from_mins(1),
+            },
+        }
+    }
+}
 
 /// What requests are answered from.
 #[derive(Clone)]
@@ -56,32 +84,40 @@ struct App(Arc<Parts>);
 struct Parts {
     handle: Handle,
     keys: ApiKeys,
+    tokens: Tokens,
+    names: Names,
+    limits: Limits,
     /// What all of this is, as `OpenAPI` has it.
     described: serde_json::Value,
 }
 
 /// All that there is to be asked.
-pub fn router(handle: Handle) -> Router {
+pub fn router(handle: Handle, options: Options) -> Router {
     let (router, api) = routes().split_for_parts();
-    let keys = handle.api_keys();
     let app = App(Arc::new(Parts {
+        keys: handle.api_keys(),
+        tokens: handle.tokens(),
         handle,
-        keys,
+        names: options.names,
+        limits: Limits::new(options.managed),
         described: openapi::complete(&api),
     }));
     router
-        .route(
-            &format!("{}/{{*rest}}", management::BASE),
-            any(management::unsupported),
-        )
-        .fallback(async || Problem::not_found("there is nothing at this address"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(
+        .fallback(async |uri: Uri| {
+            if management::is_here(uri.path()) {
+                return management::unsupported().into_response();
+            }
+            Problem::not_found("there is nothing at this address").into_response()
+        })
+        .method_not_allowed_fallback(async |uri: Uri| {
+            let problem = Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "this address does not know this method",
-            )
+            );
+            management::answered(management::is_here(uri.path()), problem)
         })
+        .layer(from_fn_with_state(app.clone(), management::gate))
         .with_state(app)
 }
 
@@ -105,6 +141,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tenants::list))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
+        .routes(routes!(tokens::rotate))
+        .routes(routes!(tokens::verified_by))
+        .routes(routes!(tokens::issue))
         .nest(management::BASE, management::routes())
         .layer(DefaultBodyLimit::max(BODY))
         .routes(routes!(actions::deploy, actions::list).layer(component))

@@ -20,6 +20,7 @@ const WITH_KEY: &[&str] = &[
     "403 scope_missing",
     "408 timeout",
     "422 invalid",
+    "429 too_many_failures",
     "503 store_unavailable",
 ];
 /// And with those that are about a tenant.
@@ -180,6 +181,10 @@ const MEANING: &[(&str, &str)] = &[
         "the operator's key is good for every tenant, and none is named",
     ),
     ("timeout", "the request did not come in time"),
+    (
+        "too_many_failures",
+        "too many keys and tokens that are nobody's came from there",
+    ),
     ("too_many_receipts", "it has as many receipts as are kept"),
     ("too_many_tails", "as many tails are open as there may be"),
     ("unauthorized", "there is no key, or nobody's"),
@@ -200,6 +205,7 @@ const MEANING: &[(&str, &str)] = &[
         (name = "management", description = "Auth0's Management API, as far as it is about phones"),
         (name = "webhook", description = "Where a platform is told what becomes of its notifications"),
         (name = "operator", description = "Tenants, keys and metrics"),
+        (name = "tokens", description = "What Auth0's clients show in place of a key"),
         (name = "health", description = "For whoever watches the process"),
     ),
     components(schemas(crate::Problem, management::Refusal, crate::tail::AttemptEnded<'_>, crate::tail::Missed, crate::tail::Stands)),
@@ -343,8 +349,8 @@ pub(crate) fn complete(api: &OpenApi) -> Value {
         "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$" },
     } });
     components["securitySchemes"] = json!({ "key": {
-        "type": "http", "scheme": "bearer", "bearerFormat": "phb_…",
-        "description": "The operator's key, or one that was made with it.",
+        "type": "http", "scheme": "bearer", "bearerFormat": "phb_…, or a token",
+        "description": "The operator's key, or one that was made with it; or a token that was issued for one.",
     } });
     let codes: Vec<_> = MEANING.iter().map(|(code, _)| code).collect();
     components["schemas"]["Problem"]["properties"]["code"]["enum"] = json!(codes);
@@ -388,7 +394,7 @@ fn describe(method: &str, operation: &mut Value, responses: &mut Map<String, Val
         problems.extend(SENDING);
     }
     let tag = operation["tags"][0].as_str().unwrap_or_default();
-    if tag == "health" {
+    if matches!(tag, "health" | "tokens") {
         operation["security"] = json!([]);
     } else {
         problems.extend(WITH_KEY);

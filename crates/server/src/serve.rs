@@ -1,6 +1,7 @@
 //! Connections: so many at once, and none that only holds its place, by not asking or by not taking what it asked for. With
 //! TLS, that begins before the first request.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +24,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::limits::Peer;
+use crate::management::{self, answered};
 use crate::problem::ProblemCode;
 use crate::{Problem, Tls};
 
@@ -63,7 +68,7 @@ pub async fn serve(
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
-        let Ok((tcp, _)) = accepted else {
+        let Ok((tcp, peer)) = accepted else {
             // There are no descriptors left, say. Some become free.
             sleep(Duration::from_millis(50)).await;
             continue;
@@ -73,8 +78,13 @@ pub async fn serve(
         let mut tcp = TimeoutStream::new(tcp);
         tcp.set_write_timeout(Some(UNREAD));
         let tcp = Box::pin(tcp);
-        let (open, service) = (open.watcher(), service.clone());
-        let acceptor = acceptor.clone();
+        let peer = Peer(peer.ip());
+        let service = service.clone();
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            service.call(request)
+        });
+        let (open, acceptor) = (open.watcher(), acceptor.clone());
         tokio::spawn(async move {
             match acceptor {
                 None => answer(tcp, service, open).await,
@@ -94,11 +104,10 @@ pub async fn serve(
 }
 
 /// Answers all that one caller asks.
-async fn answer(
-    wire: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    service: TowerToHyperService<Router>,
-    open: Watcher,
-) {
+async fn answer<S>(wire: impl AsyncRead + AsyncWrite + Unpin + 'static, service: S, open: Watcher)
+where
+    S: Service<hyper::Request<Incoming>, Response = Response, Error = Infallible>,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -111,15 +120,13 @@ async fn in_time(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // Not the address as it was asked: there may be anything in it.
     let address = request.extensions().get::<MatchedPath>().cloned();
-    let response = match timeout(REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "timeout",
-            "the request did not come in time",
-        )
-        .into_response(),
-    };
+    let managed = management::is_here(request.uri().path());
+    let response = timeout(REQUEST, next.run(request)).await;
+    let response = response.unwrap_or_else(|_| {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        let problem = Problem::new(status, "timeout", "the request did not come in time");
+        answered(managed, problem)
+    });
     let status = response.status().as_u16();
     if status >= 400 {
         let code = response.extensions().get::<ProblemCode>();
@@ -136,8 +143,6 @@ async fn in_time(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::stream;

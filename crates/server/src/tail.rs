@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::caller::Asking;
+use crate::caller::{Asking, NotKnown};
+use crate::names::Asked;
 use crate::notifications::{ShownAttempt, WaitsFor};
 use crate::openapi::StatusName;
 use crate::{App, Problem};
@@ -77,6 +78,7 @@ pub(crate) async fn tail(
     let watching = Watching {
         app,
         key: asking.key,
+        asked: asking.asked,
         tail,
         notification,
     };
@@ -109,6 +111,7 @@ pub(crate) async fn tail(
 struct Watching {
     app: App,
     key: Sensitive,
+    asked: Asked,
     tail: Tail,
     /// The only one that they want to see.
     notification: Option<NotificationId>,
@@ -148,10 +151,11 @@ impl Watching {
 
     /// Whether its key still is one.
     async fn is_welcome(&self) -> bool {
-        let caller = self.app.0.keys.authenticate(self.key.reveal()).await;
-        // Of a store that does not answer, others will tell.
-        caller.map_or(true, |caller| {
-            caller.is_some_and(|caller| caller.may(Scope::NotificationsRead))
-        })
+        match self.app.authenticate(&self.asked, self.key.reveal()).await {
+            Ok(caller) => caller.may(Scope::NotificationsRead),
+            Err(NotKnown::Nobody(_)) => false,
+            // Others will tell.
+            Err(NotKnown::Store(_)) => true,
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
     PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
-    Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
+    Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -221,10 +221,17 @@ pub trait Driver: Send + Sync {
     /// Forgets an API key. False where there is none of this id.
     fn remove_api_key(&self, id: &str) -> Answer<'_, bool>;
 
+    /// What signs tokens, and what did before it, in some order.
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKey>>;
+
+    /// Has a key, of this id and encrypted, sign from now on in place of `before`, which is retired; whatever was retired
+    /// earlier is forgotten. False where it is another one that signs; `before` is none where none did.
+    fn sign_with(&self, id: &str, sealed: Vec<u8>, before: Option<&str>) -> Answer<'_, bool>;
+
     /// Keeps this, if nothing was kept so far, and gives what is kept: a text that only who has the right key can read.
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>>;
 
-    /// Secrets and events that need another root key than this, in some order, from behind a place.
+    /// Encrypted texts that need another root key than this, in some order, from behind a place.
     fn sealed_otherwise(
         &self,
         key: [u8; 4],

@@ -27,7 +27,8 @@ pub use row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate, Node,
     Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
-    PutWebhook, Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
+    PutWebhook, Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version,
+    Webhook,
 };
 pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

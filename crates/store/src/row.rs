@@ -446,6 +446,17 @@ pub struct ApiKey {
     pub created_at: Time,
 }
 
+/// What signs tokens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SigningKey {
+    /// Names it.
+    pub id: String,
+    /// The key, encrypted.
+    pub sealed: Vec<u8>,
+    /// When another took its place; none: it is the one that signs.
+    pub retired_at: Option<Time>,
+}
+
 /// What is to be deployed.
 #[derive(Clone)]
 pub struct Deploy {
@@ -484,6 +495,11 @@ pub enum Place {
         action: String,
         /// Its name.
         name: String,
+    },
+    /// What signs tokens, or did.
+    SigningKey {
+        /// Its id.
+        id: String,
     },
     /// What signs the messages of a tenant's webhook.
     Webhook {

@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: args::Keys, output: Output) -> Result<Code, F
             let body = json!({ "tenant": api.tenant(), "scopes": scopes });
             let made = api.ask(Ask::post(&["keys"]).json(&body)).await?;
             output.say(format!(
-                "this is shown once; its id, to revoke it by, is {}",
+                "this is shown once; its id, to revoke it by, is {}; to Auth0's clients they are the client secret and id",
                 text(&made, "id")
             ));
             output.result(text(&made, "key"), &made);
@@ -49,6 +49,12 @@ pub(super) async fn run(arguments: args::Keys, output: Output) -> Result<Code, F
             }
             api.ask(Ask::new(Method::DELETE, &["keys", &id])).await?;
             output.result(format!("{id} is worthless now"), &json!({ "revoked": id }));
+        }
+        args::Keys::RotateSigning { server } => {
+            let api = Api::new(&server, output)?;
+            let rotated = api.ask(Ask::post(&["signing-keys", "rotate"])).await?;
+            let id = text(&rotated, "id");
+            output.result(format!("tokens are signed with {id} now"), &rotated);
         }
     }
     Ok(Code::Ok)

@@ -45,6 +45,7 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     let config = Config::read(arguments.config.as_deref())?;
     let data = &arguments.data;
     dirs::make_private(data).map_err(|error| Failure::file("cannot make", data, &error))?;
+    let options = config.server()?;
     let tls = arguments.tls.read()?;
     if tls.is_none() && !arguments.listen.ip().is_loopback() {
         output.step("warning", IN_THE_CLEAR.join(": "));
@@ -57,11 +58,11 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
     let phonebox = config.start(&[address], output)?;
     let database = data.join(DATABASE);
     let keys = keys(config.keys(), data, output).await?;
-    let options = Options {
+    let store_options = Options {
         clock: Clock::real(),
         largest: config.largest_store(),
     };
-    let opened = Sqlite::open(&database, options).await;
+    let opened = Sqlite::open(&database, store_options).await;
     let store = Store::new(opened.map_err(|error| of(&database, error))?);
     let mut delivery = config.delivery();
     delivery.twilio = Some(embedded::twilio()?);
@@ -83,7 +84,7 @@ pub(super) async fn run(arguments: args::Serve, output: Output) -> Result<Code, 
             operator_key,
         },
     );
-    serve(listener, tls, deliveries).await;
+    serve(listener, tls, deliveries, options).await;
     drop(told);
     Ok(Code::Ok)
 }
@@ -123,8 +124,7 @@ struct Told(PathBuf);
 
 impl Told {
     fn new(path: PathBuf, url: &str) -> Result<Self, Failure> {
-        dirs::private_file(&path)
-            .and_then(|mut file| file.write_all(url.as_bytes()))
+        dirs::write_private(&path, url)
             .map_err(|error| Failure::file("cannot write", &path, &error))?;
         Ok(Self(path))
     }
@@ -138,8 +138,13 @@ impl Drop for Told {
 }
 
 /// Answers until the process is asked to end; then what is under way ends first.
-async fn serve(listener: TcpListener, tls: Option<Tls>, deliveries: Deliveries) {
-    let router = phonebox_server::router(deliveries.handle());
+async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    deliveries: Deliveries,
+    options: phonebox_server::Options,
+) {
+    let router = phonebox_server::router(deliveries.handle(), options);
     let stop = async {
         super::dev::stopped().await;
         // Whoever waits for an outcome gets it.
@@ -148,7 +153,7 @@ async fn serve(listener: TcpListener, tls: Option<Tls>, deliveries: Deliveries) 
     phonebox_server::serve(listener, tls, router, stop).await;
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let failure = Failure::new(format!("cannot listen on {address}: {error}"));
         match error.kind() {

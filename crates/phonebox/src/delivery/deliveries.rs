@@ -11,6 +11,7 @@ use crate::api_key::ApiKeys;
 use crate::host::Phonebox;
 use crate::keys::Keys;
 use crate::tenant::Tenant;
+use crate::token::Tokens;
 
 /// Delivers what tenants send, until it is [shut down](Deliveries::shutdown) or dropped. Dropped, it leaves what is under way to
 /// whoever opens the store next.
@@ -63,6 +64,11 @@ impl Handle {
     /// The keys that callers of an API show.
     pub fn api_keys(&self) -> ApiKeys {
         ApiKeys::new(self.0.store.clone())
+    }
+
+    /// What signs tokens. It is read now and then; callers of an API share one.
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.0.store.clone(), self.0.keys.clone())
     }
 
     /// The root keys that this process has, the one that encrypts first, and those that something in the store needs.

@@ -10,8 +10,7 @@ use tokio::time::sleep;
 
 use super::engine::{Engine, Phase, STORE_AGAIN, reached};
 use crate::keys::{CannotDecrypt, KeysError, RootKeyId};
-use crate::provider;
-use crate::webhook;
+use crate::{provider, token, webhook};
 
 /// Texts in one transaction. Those that accept and settle wait for it.
 const BATCH: usize = 128;
@@ -230,6 +229,7 @@ impl Engine {
                 .keys
                 .reseal_secret(&["secret", tenant, action, name], text),
             Place::Mark => self.keys.reseal_mark(text),
+            Place::SigningKey { id } => self.keys.reseal_secret(&token::purpose(id), text),
             Place::Webhook { tenant } | Place::WebhookBefore { tenant } => {
                 self.keys.reseal_secret(&webhook::purpose(tenant), text)
             }

@@ -1,24 +1,30 @@
 //! Auth0's Management API, as far as it is about phone providers and their actions: same addresses, same objects, same errors.
 //! Its source is Auth0's documentation of its Management API v2 and what it was seen to answer.
 //!
-//! Cast: [`Managing`] is who asks, by the token in `Authorization`; a [`Refusal`] is an error as Auth0's clients read it;
+//! Cast: the [`gate`] is before all of it; [`Managing`] is who asks, by the token in `Authorization`; a [`Refusal`] is an error as Auth0's clients read it;
 //! a [`Page`] is which part of a list is asked for. One file for each kind of thing.
 //!
 //! What Auth0 has beyond that is answered as to somebody who lacks the scope for it: Auth0's clients take that as something to
 //! leave out, and go on, where "there is nothing at this address" would end them.
 
+mod gate;
 mod page;
 mod providers;
 mod refusal;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use phonebox::{Scope, Tenant};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::App;
 use crate::caller::Asking;
+use crate::{App, Problem};
 
+pub(crate) use gate::gate;
 pub(crate) use page::{Page, listed};
 pub(crate) use refusal::{Body, Id, Query, Refusal};
 
@@ -30,13 +36,28 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(providers::routes())
 }
 
+/// Whether an address belongs to it.
+pub(crate) fn is_here(path: &str) -> bool {
+    let rest = path.strip_prefix(BASE);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// An error as whoever asks at this address reads it.
+pub(crate) fn answered(is_here: bool, problem: Problem) -> Response {
+    if is_here {
+        Refusal::from(problem).into_response()
+    } else {
+        problem.into_response()
+    }
+}
+
 /// What Auth0 has and phonebox has not.
-pub(crate) async fn unsupported(_managing: Managing) -> Refusal {
+pub(crate) fn unsupported() -> Refusal {
     Refusal::insufficient_scope("read:what_phonebox_does_not_have")
 }
 
-/// Who asks.
-pub(crate) struct Managing(Asking);
+/// Who asks, as the [`gate`] has found out.
+pub(crate) struct Managing(Arc<Asking>);
 
 impl Managing {
     /// The tenant, for something that this token must be good for.
@@ -48,10 +69,12 @@ impl Managing {
     }
 }
 
-impl FromRequestParts<App> for Managing {
+impl<S: Sync> FromRequestParts<S> for Managing {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        Ok(Self(Asking::from_request_parts(parts, app).await?))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let asking = parts.extensions.get::<Arc<Asking>>().cloned();
+        let unknown = || Refusal::new(StatusCode::UNAUTHORIZED, "Missing token");
+        asking.map(Self).ok_or_else(unknown)
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -45,6 +47,12 @@ impl Refusal {
 
     pub(crate) fn code(mut self, code: &'static str) -> Self {
         self.error_code = Some(code);
+        self
+    }
+
+    /// It may be asked again after this.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         self
     }
 
@@ -103,7 +111,11 @@ impl From<Problem> for Refusal {
             Some(hint) => format!("{}: {hint}", problem.detail()),
             None => problem.detail().to_owned(),
         };
-        Self::new(status, message).code(code)
+        let retry_after = problem.retry_after();
+        Self {
+            retry_after,
+            ..Self::new(status, message).code(code)
+        }
     }
 }
 

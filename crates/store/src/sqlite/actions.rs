@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{sql, time};
-use crate::row::{ActionItem, ApiKey, Deploy, TenantItem, Version};
+use crate::row::{ActionItem, ApiKey, Deploy, SigningKey, TenantItem, Version};
 use crate::time::Time;
 
 const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
@@ -289,6 +289,43 @@ fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         hash: row.get(3)?,
         created_at: time(row.get(4)?)?,
     })
+}
+
+pub(super) fn signing_keys(connection: &Connection) -> rusqlite::Result<Vec<SigningKey>> {
+    connection
+        .prepare_cached("SELECT id, sealed, retired_at FROM signing_key ORDER BY id")?
+        .query_map([], |row| {
+            let retired_at: Option<i64> = row.get(2)?;
+            Ok(SigningKey {
+                id: row.get(0)?,
+                sealed: row.get(1)?,
+                retired_at: retired_at.map(time).transpose()?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn sign_with(
+    connection: &Connection,
+    id: &str,
+    sealed: &[u8],
+    before: Option<&str>,
+    now: Time,
+) -> rusqlite::Result<bool> {
+    let signs: Option<String> = connection
+        .prepare_cached("SELECT id FROM signing_key WHERE retired_at IS NULL")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    if signs.as_deref() != before {
+        return Ok(false);
+    }
+    connection.execute("DELETE FROM signing_key WHERE retired_at IS NOT NULL", [])?;
+    connection.execute("UPDATE signing_key SET retired_at = ?1", [sql(now)])?;
+    connection.execute(
+        "INSERT INTO signing_key VALUES (?1, ?2, NULL)",
+        params![id, sealed],
+    )?;
+    Ok(true)
 }
 
 pub(super) fn mark(connection: &Connection, sealed: &[u8]) -> rusqlite::Result<Vec<u8>> {

@@ -24,7 +24,7 @@ use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
     PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
-    Receipt, Received, Sealed, Stands, TenantItem, Then, Told, Version, Webhook,
+    Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -503,6 +503,17 @@ impl Driver for Sqlite {
     fn remove_api_key(&self, id: &str) -> Answer<'_, bool> {
         let id = id.to_owned();
         Box::pin(self.write(move |connection, _| actions::remove_api_key(connection, &id)))
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKey>> {
+        Box::pin(self.read(actions::signing_keys))
+    }
+
+    fn sign_with(&self, id: &str, sealed: Vec<u8>, before: Option<&str>) -> Answer<'_, bool> {
+        let (id, before) = (id.to_owned(), before.map(ToOwned::to_owned));
+        Box::pin(self.write(move |connection, now| {
+            actions::sign_with(connection, &id, &sealed, before.as_deref(), now)
+        }))
     }
 
     fn mark(&self, sealed: Vec<u8>) -> Answer<'_, Vec<u8>> {

@@ -180,6 +180,14 @@ CREATE TABLE api_key (
 ) STRICT;
 CREATE INDEX api_key_of_tenant ON api_key (tenant, created_at);
 
+-- What signs tokens, which is the one that is not retired, and what did before.
+CREATE TABLE signing_key (
+    id TEXT NOT NULL PRIMARY KEY,
+    sealed BLOB NOT NULL,
+    retired_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX signing_key_one ON signing_key (retired_at IS NULL) WHERE retired_at IS NULL;
+
 -- Something that only who has the right key can read.
 CREATE TABLE mark (
     only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::row::{Place, Sealed};
 
-/// Secrets come first, then what webhooks sign with now and did before, then the credentials of phone providers, then events;
-/// each in the order of its key.
+/// Secrets come first, then what signs tokens, then what webhooks sign with now and did before, then the credentials of phone
+/// providers, then events; each in the order of its key.
 pub(super) fn otherwise(
     connection: &Connection,
     key: [u8; 4],
@@ -54,8 +54,20 @@ pub(super) fn otherwise(
             },
         )?;
     }
-    if let Some(tenant) = match &after {
+    if let Some(id) = match &after {
         Place::Mark | Place::Secret { .. } => Some(""),
+        Place::SigningKey { id } => Some(&**id),
+        _ => None,
+    } {
+        find(
+            "SELECT sealed, id FROM signing_key
+             WHERE substr(sealed, 2, 4) <> ?1 AND id > ?3 ORDER BY id LIMIT ?2",
+            &[&id],
+            |row| Ok(Place::SigningKey { id: row.get(1)? }),
+        )?;
+    }
+    if let Some(tenant) = match &after {
+        Place::Mark | Place::Secret { .. } | Place::SigningKey { .. } => Some(""),
         Place::Webhook { tenant } => Some(&**tenant),
         _ => None,
     } {
@@ -151,6 +163,9 @@ pub(super) fn replace(
                      WHERE tenant = ?1 AND action = ?2 AND name = ?3 AND sealed = ?4",
                 )?
                 .execute(params![tenant, action, name, text, anew])?,
+            Place::SigningKey { id } => connection
+                .prepare_cached("UPDATE signing_key SET sealed = ?3 WHERE id = ?1 AND sealed = ?2")?
+                .execute(params![id, text, anew])?,
             Place::Webhook { tenant } => connection
                 .prepare_cached("UPDATE webhook SET sealed = ?3 WHERE tenant = ?1 AND sealed = ?2")?
                 .execute(params![tenant, text, anew])?,
@@ -171,6 +186,7 @@ pub(super) fn with(connection: &Connection) -> rusqlite::Result<Vec<([u8; 4], u6
                 SELECT substr(sealed, 2, 4) AS key FROM secret
                 UNION ALL SELECT substr(payload, 2, 4) FROM notification WHERE payload IS NOT NULL
                 UNION ALL SELECT substr(sealed, 2, 4) FROM mark
+                UNION ALL SELECT substr(sealed, 2, 4) FROM signing_key
                 UNION ALL SELECT substr(sealed, 2, 4) FROM webhook
                 UNION ALL SELECT substr(sealed, 2, 4) FROM phone_provider WHERE sealed IS NOT NULL
                 UNION ALL SELECT substr(sealed_before, 2, 4) FROM webhook WHERE sealed_before IS NOT NULL

@@ -9,7 +9,7 @@ use phonebox_contract::Status;
 use phonebox_store::{
     Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, NewPhoneProvider,
     NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
-    PutWebhook, Receipt, Received, Sealed, Store, TenantItem, Then, Told,
+    PutWebhook, Receipt, Received, Sealed, SigningKey, Store, TenantItem, Then, Told,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy, stands};
@@ -57,6 +57,7 @@ conformance!(
         whatever_settles_leaves_a_message,
         messages_wait_and_are_given_up,
         a_mark_is_made_once,
+        one_key_signs_and_one_did_before,
         texts_are_found_by_the_key_that_they_need,
         a_backup_has_everything,
         many_at_once,
@@ -908,6 +909,32 @@ pub(crate) async fn messages_wait_and_are_given_up(fresh: Fresh) {
     assert_eq!(kept().await.disabled_at, None);
 }
 
+pub(crate) async fn one_key_signs_and_one_did_before(fresh: Fresh) {
+    let store = &fresh.store;
+    let sign = async |id: &str, before| {
+        let sign = store.sign_with(id, id.as_bytes().to_vec(), before);
+        sign.await.unwrap()
+    };
+    assert_eq!(store.signing_keys().await.unwrap(), []);
+    assert!(!sign("one", Some("none")).await);
+    assert!(sign("one", None).await);
+    // Of two that make the first, one does.
+    assert!(!sign("two", None).await);
+    let at = fresh.clock.now();
+    assert!(sign("two", Some("one")).await);
+    assert!(!sign("three", Some("one")).await);
+    let key = |id: &str, retired_at| SigningKey {
+        id: id.to_owned(),
+        sealed: id.as_bytes().to_vec(),
+        retired_at,
+    };
+    let kept = store.signing_keys().await.unwrap();
+    assert_eq!(kept, [key("one", Some(at)), key("two", None)]);
+    assert!(sign("three", Some("two")).await);
+    let kept = store.signing_keys().await.unwrap();
+    assert_eq!(kept, [key("three", None), key("two", Some(at))]);
+}
+
 pub(crate) async fn a_mark_is_made_once(fresh: Fresh) {
     let mark = async |sealed: &[u8]| fresh.store.mark(sealed.to_vec()).await.unwrap();
     assert_eq!(mark(b"one").await, b"one");
@@ -1066,7 +1093,9 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     }
     let put = store.create_phone_provider("p", provider("pro_1", &text(&old, b"token")));
     put.await.unwrap();
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 8)]);
+    let sign = store.sign_with("k", text(&old, b"k"), None);
+    assert!(sign.await.unwrap());
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 9)]);
 
     // Each once, however many are asked for.
     let mut all = Vec::new();
@@ -1084,6 +1113,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         Place::Mark => ("mark", ""),
         Place::PhoneProvider { tenant } => ("provider", &**tenant),
         Place::Secret { tenant, .. } => ("secret", &**tenant),
+        Place::SigningKey { id } => ("signing", &**id),
         Place::Webhook { tenant } => ("webhook", &**tenant),
         Place::WebhookBefore { tenant } => ("before", &**tenant),
     });
@@ -1092,6 +1122,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         [
             ("secret", "a"),
             ("secret", "b"),
+            ("signing", "k"),
             ("webhook", "w"),
             ("before", "w"),
             ("provider", "p"),
@@ -1110,8 +1141,8 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     };
     let anew = |found: Sealed| (found, text(&new, b"anew"));
     let replaced = store.reseal(all.into_iter().chain([mark]).map(anew).collect());
-    assert_eq!(replaced.await.unwrap(), 7);
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 10)]);
+    assert_eq!(replaced.await.unwrap(), 8);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 11)]);
     let kept = store.secrets("b", "sms").await.unwrap();
     assert_eq!(kept, [("TOKEN".to_owned(), text(&new, b"set"))]);
     assert_eq!(store.mark(Vec::new()).await.unwrap(), text(&new, b"anew"));
