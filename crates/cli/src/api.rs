@@ -135,7 +135,11 @@ impl Api {
             );
         }
         let tls = match url.scheme() {
-            "https" => Some(tls(arguments.trust.as_deref())?),
+            "https" => {
+                let trust = arguments.trust.clone();
+                let trust = trust.or_else(|| dirs::variable("PHONEBOX_CA"));
+                Some(tls(trust.as_deref())?)
+            }
             _ => None,
         };
         let key = key(arguments, is_local)?;

@@ -98,6 +98,11 @@ pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     options.open(path)
 }
 
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    private_file(path)?.write_all(text.as_bytes())
+}
+
 /// Makes a file with all its content at once, readable by its owner alone.
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));

@@ -1,8 +1,8 @@
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use phonebox::egress::{Egress, Origin};
+use phonebox::egress::Egress;
 use phonebox::{
     Action, CompiledCache, Config, DeployError, Deployment, Jail, Phonebox, Runtime, Secrets,
 };
@@ -10,8 +10,7 @@ use phonebox::{
 use crate::failure::Failure;
 use crate::inbox::Inbox;
 
-/// An action on a host of its own, whose every way out leads to an inbox: whatever name the action asks for, the inbox
-/// answers. Nothing leaves the machine.
+/// An action on a host of its own, whose every way out leads to an inbox.
 pub(crate) fn deploy(
     inbox: &Inbox,
     action: &Action,
@@ -20,19 +19,30 @@ pub(crate) fn deploy(
     jail: Arc<Jail>,
     places: u32,
 ) -> Result<Deployment, Failure> {
+    phonebox(inbox, &[], compiled, jail, places)?
+        .deploy("dev", action, secrets)
+        .map_err(not_deployed)
+}
+
+/// A host whose every way out leads to an inbox: whatever name an action asks for, the inbox answers. Nothing leaves the
+/// machine, and these listeners of the program's own are out of reach.
+pub(crate) fn phonebox(
+    inbox: &Inbox,
+    listeners: &[SocketAddr],
+    compiled: CompiledCache,
+    jail: Arc<Jail>,
+    places: u32,
+) -> Result<Phonebox, Failure> {
     let loopback = Ipv4Addr::LOCALHOST.into();
     let mut egress = Egress::builder()
         .resolve_others(vec![inbox.provider_address()])
         .trust(inbox.certificate())
+        .dangerous_plain_http_everywhere()
         .reachable(
             phonebox::egress::IpNet::new(loopback, 32).expect("32 bits are a whole address"),
         );
-    for rule in &action.manifest().egress {
-        if let Ok(origin) = Origin::parse(rule.origin())
-            && origin.scheme() == "http"
-        {
-            egress = egress.dangerous_plain_http(origin);
-        }
+    for listener in listeners {
+        egress = egress.own(*listener);
     }
     let egress = egress.build().map_err(|error| Failure::chain(&error))?;
     let mut runtime = Config::new();
@@ -43,21 +53,23 @@ pub(crate) fn deploy(
         .compiled(compiled)
         .egress(egress)
         .build();
-    let phonebox = phonebox.map_err(|error| Failure::chain(&error))?;
-    phonebox
-        .deploy("dev", action, secrets)
-        .map_err(|error| match error {
-            DeployError::MissingSecret {
-                ref name,
-                nearest: None,
-            } => {
-                let hint = format!(
-                    "give [secrets.{name}] an `example` in action.toml, or say optional = true"
-                );
-                Failure::from(error).hint(hint)
-            }
-            error => error.into(),
-        })
+    phonebox.map_err(|error| Failure::chain(&error))
+}
+
+/// Why an action is not deployed here, where its secrets are the examples of its manifest.
+pub(crate) fn not_deployed(error: DeployError) -> Failure {
+    match error {
+        DeployError::MissingSecret {
+            ref name,
+            nearest: None,
+        } => {
+            let hint = format!(
+                "give [secrets.{name}] an `example` in action.toml, or say optional = true"
+            );
+            Failure::from(error).hint(hint)
+        }
+        error => error.into(),
+    }
 }
 
 /// Compiles an action, as a host does that deploys it, and tells how long that took.

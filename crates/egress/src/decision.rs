@@ -138,12 +138,28 @@ pub(crate) struct Ceiling {
     /// None: any https origin.
     pub(crate) policy: Option<Policy>,
     /// Where plain http may be spoken. Naming an origin here also puts it below the ceiling.
-    pub(crate) plain_http: Vec<Origin>,
+    pub(crate) plain_http: PlainHttp,
+}
+
+/// Where plain http may be spoken.
+#[derive(Clone, Debug)]
+pub(crate) enum PlainHttp {
+    To(Vec<Origin>),
+    Everywhere,
+}
+
+impl PlainHttp {
+    fn reaches(&self, origin: &Origin) -> bool {
+        match self {
+            Self::To(origins) => origins.contains(origin),
+            Self::Everywhere => origin.scheme == Scheme::Http,
+        }
+    }
 }
 
 impl Ceiling {
     fn admits(&self, target: &Target, method: &Method) -> bool {
-        self.plain_http.contains(&target.origin)
+        self.plain_http.reaches(&target.origin)
             || match &self.policy {
                 None => target.origin.scheme == Scheme::Https,
                 Some(policy) => matches!(policy.check(target, method).0, Match::Granted(_)),
@@ -216,7 +232,7 @@ fn objection(ceiling: &Ceiling, target: &Target) -> Option<Reason> {
     if origin::BLOCKED_PORTS.contains(&origin.port) {
         return Some(Reason::Port);
     }
-    if origin.scheme == Scheme::Http && !ceiling.plain_http.contains(origin) {
+    if origin.scheme == Scheme::Http && !ceiling.plain_http.reaches(origin) {
         return Some(Reason::Scheme);
     }
     // Before any pattern is matched.

@@ -15,7 +15,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::address::{Addresses, Interfaces, NAT64_LENGTHS, Nat64, Opening};
 use crate::block::{Block, Blocks};
-use crate::decision::{self, Ceiling, Verdict};
+use crate::decision::{self, Ceiling, PlainHttp, Verdict};
 use crate::error::{Denial, Error};
 use crate::limits::Limits;
 use crate::names::Lookups;
@@ -60,7 +60,7 @@ impl Egress {
             limits: Limits::default(),
             lookup: None,
             others: None,
-            plain_http: Vec::new(),
+            plain_http: PlainHttp::To(Vec::new()),
             proxy: None,
             roots: Vec::new(),
         }
@@ -121,7 +121,7 @@ pub struct Builder {
     limits: Limits,
     lookup: Option<Arc<Lookup>>,
     others: Option<Vec<SocketAddr>>,
-    plain_http: Vec<Origin>,
+    plain_http: PlainHttp,
     proxy: Option<SocketAddr>,
     roots: Vec<CertificateDer<'static>>,
 }
@@ -138,7 +138,17 @@ impl Builder {
     /// way, codes and credentials included; a rule must still allow it. For a gateway on the same machine, say.
     #[must_use]
     pub fn dangerous_plain_http(mut self, origin: Origin) -> Self {
-        self.plain_http.push(origin);
+        if let PlainHttp::To(origins) = &mut self.plain_http {
+            origins.push(origin);
+        }
+        self
+    }
+
+    /// Allows `http://` like [`dangerous_plain_http`](Self::dangerous_plain_http), for every origin. For development, where
+    /// all providers are one stand-in.
+    #[must_use]
+    pub fn dangerous_plain_http_everywhere(mut self) -> Self {
+        self.plain_http = PlainHttp::Everywhere;
         self
     }
 

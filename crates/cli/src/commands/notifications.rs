@@ -107,7 +107,12 @@ pub(super) fn attempt(attempt: &Value) -> String {
         write!(lines, "\n    {method} {url} {came}").expect("a String");
         if let Some(micros) = part(part(exchange, "timings"), "total_us").as_u64() {
             let took = milliseconds(Duration::from_micros(micros));
-            write!(lines, " {DIM}in {took}{DIM:#}").expect("a String");
+            let connection = match part(exchange, "connection").as_str() {
+                Some("new") => ", new connection",
+                Some("reused") => ", same connection as before",
+                _ => "",
+            };
+            write!(lines, " {DIM}in {took}{connection}{DIM:#}").expect("a String");
         }
         hints.push(part(part(exchange, "error"), "hint"));
     }
@@ -139,6 +144,23 @@ pub(super) fn attempt(attempt: &Value) -> String {
     for hint in hints.into_iter().filter_map(Value::as_str) {
         let hint: Vec<_> = hint.lines().map(shown).collect();
         write!(lines, "\n    {NOTE}hint{NOTE:#}: {}", hint.join("\n      ")).expect("a String");
+    }
+    let usage = part(report, "usage");
+    let took = |name| {
+        let micros = part(usage, name).as_u64();
+        micros.map(|micros| milliseconds(Duration::from_micros(micros)))
+    };
+    if let (Some(wall), Some(cpu), Some(memory)) = (
+        took("wall_us"),
+        took("cpu_us"),
+        part(usage, "peak_memory_bytes").as_u64(),
+    ) {
+        write!(
+            lines,
+            "\n    {DIM}{wall}, of that {cpu} computing; {} KiB of memory{DIM:#}",
+            memory >> 10
+        )
+        .expect("a String");
     }
     lines
 }

@@ -57,8 +57,15 @@ impl Authority {
         self.certificate.pem()
     }
 
+    /// A certificate for these names and its key, both as PEM text.
+    pub(super) fn certified(&self, names: &[&str]) -> Result<(String, String), rcgen::Error> {
+        let names = names.iter().map(ToString::to_string);
+        let leaf = self.leaf(names.collect())?;
+        Ok((leaf.pem(), self.leaf_key.serialize_pem()))
+    }
+
     /// TLS as the providers speak it: HTTP/1.1, a certificate for whatever name is asked for.
-    pub(super) fn server_config(self) -> Result<Arc<ServerConfig>, rustls::Error> {
+    pub(super) fn server_config(self: Arc<Self>) -> Result<Arc<ServerConfig>, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let leaves = Leaves {
             authority: self,
@@ -73,8 +80,8 @@ impl Authority {
         Ok(Arc::new(config))
     }
 
-    fn leaf(&self, name: &str) -> Result<CertificateDer<'static>, rcgen::Error> {
-        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    fn leaf(&self, names: Vec<String>) -> Result<rcgen::Certificate, rcgen::Error> {
+        let mut params = CertificateParams::new(names)?;
         params
             .distinguished_name
             .push(DnType::CommonName, "phonebox inbox");
@@ -82,10 +89,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         limit_validity(&mut params);
-        Ok(params
-            .signed_by(&self.leaf_key, &self.issuer)?
-            .der()
-            .clone())
+        params.signed_by(&self.leaf_key, &self.issuer)
     }
 }
 
@@ -102,7 +106,7 @@ fn limit_validity(params: &mut CertificateParams) {
 
 /// Makes and remembers the leaf for each name.
 struct Leaves {
-    authority: Authority,
+    authority: Arc<Authority>,
     provider: Arc<CryptoProvider>,
     remembered: Mutex<HashMap<String, Arc<CertifiedKey>>>,
 }
@@ -118,13 +122,13 @@ impl Leaves {
         }
         let leaf = self
             .authority
-            .leaf(name)
+            .leaf(vec![name.to_owned()])
             .inspect_err(|error| tracing::warn!(name, %error, "no certificate for the name"))
             .ok()?;
         let key = PrivateKeyDer::try_from(self.authority.leaf_key.serialize_der())
             .inspect_err(|error| tracing::warn!(name, error, "the development key is unreadable"))
             .ok()?;
-        let certified = CertifiedKey::from_der(vec![leaf], key, &self.provider)
+        let certified = CertifiedKey::from_der(vec![leaf.der().clone()], key, &self.provider)
             .inspect_err(|error| tracing::warn!(name, %error, "the development key is refused"))
             .ok()?;
         if remembered.len() == REMEMBERED_NAMES {
@@ -140,6 +144,12 @@ impl ResolvesServerCert for Leaves {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // A client that dials the bare address sends no name.
         self.certified(hello.server_name().unwrap_or("127.0.0.1"))
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
     }
 }
 

@@ -57,8 +57,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Inbox {
     mailbox: Arc<Mailbox>,
-    certificate: CertificateDer<'static>,
-    certificate_pem: String,
+    authority: Arc<Authority>,
     page: Listener,
     provider: Listener,
 }
@@ -85,10 +84,8 @@ impl Inbox {
         let (page_socket, page_address) = bind(Role::Page, options.page_port).await?;
         let (provider_socket, provider_address) =
             bind(Role::Provider, options.provider_port).await?;
-        let authority = Authority::new().map_err(Error::Certificate)?;
-        let certificate = authority.certificate();
-        let certificate_pem = authority.pem();
-        let tls = TlsAcceptor::from(authority.server_config().map_err(Error::Tls)?);
+        let authority = Arc::new(Authority::new().map_err(Error::Certificate)?);
+        let tls = TlsAcceptor::from(authority.clone().server_config().map_err(Error::Tls)?);
         let mailbox = Arc::new(Mailbox::default());
         let shared = Arc::clone(&mailbox);
         let provider = Listener::start(provider_socket, provider_address, move |stream| {
@@ -100,8 +97,7 @@ impl Inbox {
         });
         Ok(Self {
             mailbox,
-            certificate,
-            certificate_pem,
+            authority,
             page,
             provider,
         })
@@ -119,12 +115,18 @@ impl Inbox {
 
     /// The certificate of this run's authority, to be trusted as an extra root.
     pub fn certificate(&self) -> CertificateDer<'static> {
-        self.certificate.clone()
+        self.authority.certificate()
     }
 
     /// The same certificate as PEM text, as `NODE_EXTRA_CA_CERTS` or `SSL_CERT_FILE` want it.
     pub fn certificate_pem(&self) -> String {
-        self.certificate_pem.clone()
+        self.authority.pem()
+    }
+
+    /// A certificate for these names that the authority vouches for, and its key, as PEM text: for another listener of this
+    /// run.
+    pub fn certified(&self, names: &[&str]) -> Result<(String, String), Error> {
+        self.authority.certified(names).map_err(Error::Certificate)
     }
 
     /// What arrived and is still kept, oldest first.

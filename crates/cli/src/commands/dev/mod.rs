@@ -1,7 +1,8 @@
-//! `phonebox dev`: an action, an inbox, and nothing to configure.
+//! `phonebox dev`: an action, a server, an inbox, and nothing to configure.
 
 mod bubble;
 mod keys;
+mod server;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -10,106 +11,120 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use phonebox::jail::Bounds;
-use phonebox::{Attempt, Delivery, Deployment, Event, Jail, Origin, Outcome, Secrets, Status};
-use serde::Serialize;
-use tokio::task::JoinSet;
+use phonebox::store::Attempt;
+use phonebox::{CannotLoad, Event, Happened, NotificationId, Secrets, Status};
+use serde_json::{Value, json};
 
+use super::notifications;
+use crate::api::{all, part};
 use crate::args;
 use crate::config;
 use crate::dirs;
 use crate::embedded;
 use crate::failure::{Code, Failure};
 use crate::fixture::read_event;
-use crate::inbox::{Failure as Failing, Inbox, Message};
+use crate::inbox::{Failure as Failing, Inbox};
 use crate::output::{BOLD, DIM, Output};
 use crate::project::{Project, example_secrets};
 use crate::stage;
-use crate::trace::{Trace, decision};
 
 use keys::Keys;
+use server::Server;
 use watch::Changes;
 
 /// Where the Twilio example is in a copy of phonebox's own repository.
 const EXAMPLE: &str = "examples/actions/twilio-rust";
-/// How many deliveries may be under way at once.
-const PLACES: u32 = 16;
 const KEYS: &str = "s send again   v send by voice   f fail in another way   q quit";
 
-/// What `--once` prints.
-#[derive(Serialize)]
-struct Once<'a> {
-    #[serde(flatten)]
-    delivery: &'a Delivery,
-    outcome: Option<&'a Outcome>,
-    message: Option<Arc<Message>>,
-}
+/// For Auth0's clients, at the end of the variables.
+const AUTH0: &str = "\
+# Auth0's clients want these, exported, with the two before the secrets:
+# AUTH0_DOMAIN=\"$PHONEBOX_DOMAIN\" AUTH0_CLIENT_ID=\"$PHONEBOX_CLIENT_ID\" AUTH0_CLIENT_SECRET=\"$PHONEBOX_CLIENT_SECRET\"
+";
 
 struct Dev {
     output: Output,
-    project: Project,
+    /// None: nothing is deployed from here.
+    project: Option<Project>,
     inbox: Arc<Inbox>,
+    server: Server,
     event: Option<PathBuf>,
-    jail: Arc<Jail>,
+    /// Whether it stays up.
+    stays: bool,
 }
 
 pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Failure> {
-    let project = find(arguments.folder.as_deref(), output)?;
+    let project = match arguments.empty {
+        true => None,
+        false => Some(find(arguments.folder.as_deref(), output)?),
+    };
     let inbox = Arc::new(Inbox::start(super::inbox::options(arguments.ports)).await?);
+    let jail = config::jail(Bounds::default(), output)?;
     let dev = Dev {
         output,
         project,
+        server: Server::start(arguments.server_port, &inbox, jail).await?,
         inbox,
         event: arguments.event,
-        jail: config::jail(Bounds::default(), output)?,
+        stays: !arguments.once,
     };
-    let deployment = dev.deploy().await?;
+    let secrets = dev.deploy().await?;
     if let Some(path) = &arguments.env_file {
-        write_env(path, &dev.inbox, deployment.secrets())?;
+        write_env(path, &dev, &secrets)?;
     }
     if arguments.once {
-        return dev.once(&deployment).await;
+        return dev.once().await;
     }
-    dev.stay(deployment).await
+    dev.stay().await
 }
 
 impl Dev {
-    /// Builds the action and puts it on the stage.
-    async fn deploy(&self) -> Result<Deployment, Failure> {
-        let (project, inbox, output) = (self.project.clone(), self.inbox.clone(), self.output);
-        let jail = self.jail.clone();
-        stage::blocking(move || {
-            let (action, _) = project.build(output)?;
-            let secrets = example_secrets(action.manifest(), &BTreeMap::new());
-            let deployment =
-                stage::deploy(&inbox, &action, secrets, dirs::compiled()?, jail, PLACES)?;
-            let name = &action.manifest().name;
-            let how = match deployment.origin() {
-                Origin::Cache => "from the cache of compiled code",
-                Origin::Compiled => "compiled to machine code",
-            };
-            output.step("loaded", format!("{name}, {how}"));
-            Ok(deployment)
-        })
-        .await
+    /// Builds the action, if there is one, and deploys it to the server. Gives the secrets that it has.
+    async fn deploy(&self) -> Result<Secrets, Failure> {
+        let Some(project) = self.project.clone() else {
+            return Ok(Secrets::default());
+        };
+        let output = self.output;
+        let (action, _) = stage::blocking(move || project.build(output)).await?;
+        let secrets = || example_secrets(action.manifest(), &BTreeMap::new());
+        let deployed = self.server.tenant().deploy(&action, secrets()).await;
+        let deployed = deployed.map_err(|error| match error {
+            CannotLoad::Deploy(error) => stage::not_deployed(error),
+            error => error.into(),
+        })?;
+        let (name, version) = (&action.manifest().name, deployed.version.number);
+        output.step("deployed", format!("{name}, version {version}"));
+        for note in deployed.notes {
+            output.step("note", note);
+        }
+        Ok(secrets())
     }
 
     /// Sends one code and says what became of it.
-    async fn once(&self, deployment: &Deployment) -> Result<Code, Failure> {
-        let output = self.output;
-        let observe = |attempt: &Attempt| output.say(attempt_text(attempt));
-        let delivery = deployment.deliver(self.event(false)?, observe).await;
-        let last = delivery.attempts.last();
+    async fn once(&self) -> Result<Code, Failure> {
+        let tenant = self.server.tenant();
+        let mut tail = tenant.tail().map_err(Failure::new)?;
+        let sent = tenant.send(self.event(false)?).await?;
+        while let Some(happened) = tail.next().await {
+            if self.tell(&happened).await? {
+                break;
+            }
+        }
+        let mut once = self.delivery(sent.id()).await?;
+        let last = all(&once, "attempts").last();
+        let outcome = last.map(|attempt| part(part(attempt, "report"), "outcome").clone());
         let message = self.inbox.messages().pop();
-        let once = Once {
-            delivery: &delivery,
-            outcome: last.and_then(|attempt| attempt.report.result.as_ref().ok()),
-            message: message.clone(),
-        };
-        output.json(&once);
-        let arrived = message.is_some_and(|message| message.accepted);
-        Ok(if arrived && delivery.status == Status::Sent {
+        let arrived = message.as_ref().is_some_and(|message| message.accepted);
+        let was_sent = part(&once, "status") == Status::Sent.as_str();
+        if let Some(once) = once.as_object_mut() {
+            once.insert("outcome".to_owned(), outcome.into());
+            once.insert("message".to_owned(), json!(message));
+        }
+        self.output.json(&once);
+        Ok(if arrived && was_sent {
             Code::Ok
         } else {
             Code::Failed
@@ -117,40 +132,58 @@ impl Dev {
     }
 
     /// Stays up until it is told to stop.
-    async fn stay(&self, mut deployment: Deployment) -> Result<Code, Failure> {
+    async fn stay(&self) -> Result<Code, Failure> {
         let output = self.output;
         output.step(
             "inbox",
             format!("{} shows what arrives", self.inbox.page_url()),
         );
+        output.step(
+            "server",
+            format!(
+                "https://{} is this tenant's API; --env-file FILE writes how to ask it",
+                self.server.domain
+            ),
+        );
         let mut arrivals = self.inbox.subscribe();
-        let mut changes = Changes::new(&self.project.folder);
-        let mut deliveries = JoinSet::new();
-        self.send(&deployment, &mut deliveries, false);
+        let mut tail = self.server.tenant().tail().map_err(Failure::new)?;
+        let folder = self.project.as_ref().map(|project| &*project.folder);
+        let mut changes = folder.map(Changes::new);
+        let mut changed = async || match &mut changes {
+            Some(changes) => changes.next().await,
+            None => std::future::pending().await,
+        };
+        let greet = || {
+            output.say(format!("\n{DIM}{KEYS}{DIM:#}"));
+            if let Some(folder) = folder {
+                output.say(format!("{DIM}watching {}{DIM:#}\n", folder.display()));
+            }
+        };
+        let mut greeted = self.project.is_none();
+        if greeted {
+            greet();
+        } else {
+            self.send(false).await;
+        }
         let mut keys = Keys::new();
-        let mut greeted = false;
         // Once, and not anew in every round: a signal that comes during a build must not be lost.
         let mut stopped = pin!(stopped());
         loop {
             tokio::select! {
                 () = &mut stopped => break,
-                () = changes.next() => match self.deploy().await {
-                    Ok(rebuilt) => {
-                        deployment = rebuilt;
-                        self.send(&deployment, &mut deliveries, false);
-                    }
+                () = changed() => match self.deploy().await {
+                    Ok(_) => self.send(false).await,
                     // The version before goes on; its author is looking at the editor.
                     Err(failure) => output.failure(&failure),
                 },
                 Ok(message) = arrivals.recv() => output.say(bubble::bubble(&message)),
-                Some(_ended) = deliveries.join_next() => if !greeted {
+                Some(happened) = tail.next() => if self.tell(&happened).await? && !greeted {
                     greeted = true;
-                    output.say(format!("\n{DIM}{KEYS}{DIM:#}"));
-                    output.say(format!("{DIM}watching {}{DIM:#}\n", self.project.folder.display()));
+                    greet();
                 },
                 key = keys.next() => match key {
-                    b's' => self.send(&deployment, &mut deliveries, false),
-                    b'v' => self.send(&deployment, &mut deliveries, true),
+                    b's' => self.send(false).await,
+                    b'v' => self.send(true).await,
                     b'f' => {
                         let failure = next(self.inbox.failure());
                         self.inbox.set_failure(failure);
@@ -165,33 +198,60 @@ impl Dev {
         Ok(Code::Ok)
     }
 
-    /// Begins a delivery, which goes on beside everything else, retries and all.
-    fn send(&self, deployment: &Deployment, deliveries: &mut JoinSet<()>, voice: bool) {
-        let output = self.output;
-        let event = match self.event(voice) {
-            Ok(event) => event,
-            Err(failure) => return output.failure(&failure),
+    /// Sends a code by whatever is deployed. What becomes of it is told as it happens.
+    async fn send(&self, voice: bool) {
+        let sending = async {
+            let event = self.event(voice)?;
+            let method = if voice { "a call" } else { "a text" };
+            let number = event.notification.recipient.as_e164();
+            let text = format!("{method} with a code to {number}");
+            self.output.step("sending", text);
+            self.server.tenant().send(event).await?;
+            Ok(())
         };
-        let deployment = deployment.clone();
-        let method = if voice { "a call" } else { "a text" };
-        output.step(
-            "sending",
-            format!(
-                "{method} with a code to {}",
-                event.notification.recipient.as_e164()
-            ),
-        );
-        deliveries.spawn(async move {
-            let observe = |attempt: &Attempt| output.say(attempt_text(attempt));
-            let delivery = deployment.deliver(event, observe).await;
-            output.step(
-                &delivery.status.to_string(),
-                format!("{DIM}{}{DIM:#}", delivery.id),
-            );
-            if !output.is_human() {
-                output.json(&delivery);
+        if let Err(failure) = sending.await {
+            self.output.failure(&failure);
+        }
+    }
+
+    /// Tells what happened to a notification, whoever sent it. Whether it is settled now.
+    async fn tell(&self, happened: &Happened) -> Result<bool, Failure> {
+        let output = self.output;
+        match happened {
+            Happened::Attempt(_, attempt) => output.say(attempt_text(&as_json(attempt))),
+            Happened::Status(id, status) if status.is_settled() => {
+                output.step(&status.to_string(), format!("{DIM}{id}{DIM:#}"));
+                if !output.is_human() && self.stays {
+                    output.json(&self.delivery(*id).await?);
+                }
+                return Ok(true);
             }
-        });
+            Happened::Status(id, Status::Queued) => {
+                let found = self.server.tenant().notification(*id).await?;
+                let at = found.map(|found| SystemTime::from(found.item.run_at));
+                let wait = at.and_then(|at| at.duration_since(SystemTime::now()).ok());
+                let wait = wait.unwrap_or_default().as_secs_f64();
+                output.say(format!(
+                    "            the next attempt follows in {wait:.1} s"
+                ));
+            }
+            Happened::PutOff(_, left) => output.say(format!(
+                "            it waits: attempts keep failing at {}",
+                left.origin
+            )),
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// A notification and its attempts.
+    async fn delivery(&self, id: NotificationId) -> Result<Value, Failure> {
+        let found = self.server.tenant().notification(id).await?;
+        let found = found.ok_or_else(|| Failure::new("what was sent is not there any more"))?;
+        let attempts: Vec<_> = found.attempts.iter().map(as_json).collect();
+        Ok(
+            json!({ "id": id.to_string(), "status": found.item.status.as_str(), "attempts": attempts }),
+        )
     }
 
     fn event(&self, voice: bool) -> Result<Event, Failure> {
@@ -257,22 +317,16 @@ fn find(folder: Option<&Path>, output: Output) -> Result<Project, Failure> {
     Project::open(&example)
 }
 
-fn attempt_text(attempt: &Attempt) -> String {
-    let heading = format!("attempt {}", attempt.number);
-    let mut text = format!(
-        "{BOLD}{heading:>10}{BOLD:#}  {}\n{}",
-        decision(&attempt.report),
-        Trace(&attempt.report)
-    );
-    if let Some(wait) = attempt.retry_after {
-        write!(
-            text,
-            "\n            the next attempt follows in {:.1} s",
-            wait.as_secs_f64()
-        )
-        .expect("a String");
-    }
-    text
+fn as_json(attempt: &Attempt) -> Value {
+    let report: Value = serde_json::from_str(&attempt.report).unwrap_or_default();
+    json!({ "number": attempt.number, "report": report })
+}
+
+fn attempt_text(attempt: &Value) -> String {
+    let text = notifications::attempt(attempt);
+    let (heading, rest) = text.split_once("  ").unwrap_or((&text, ""));
+    let rest = rest.replace("\n    ", "\n            ");
+    format!("{BOLD}{heading:>10}{BOLD:#}  {rest}")
 }
 
 fn next(failure: Failing) -> Failing {
@@ -285,38 +339,48 @@ fn next(failure: Failing) -> Failing {
     modes.next().expect("a cycle never ends")
 }
 
-/// Writes shell variables for everything that was started. The file appears whole, so that a script may wait for it.
-fn write_env(path: &Path, inbox: &Inbox, secrets: &Secrets) -> Result<(), Failure> {
+/// Writes shell variables for everything that was started, for its owner alone. The file appears whole, once all of it answers,
+/// so that a script may wait for it.
+fn write_env(path: &Path, dev: &Dev, secrets: &Secrets) -> Result<(), Failure> {
     let failed = |error| Failure::file("cannot write", path, &error);
     let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
+    let Dev { inbox, server, .. } = dev;
     let certificate = beside(".ca.pem");
     fs::write(&certificate, inbox.certificate_pem()).map_err(failed)?;
     let certificate = certificate.canonicalize().map_err(failed)?;
-    let mut variables = vec![
-        ("PHONEBOX_INBOX_URL".to_owned(), inbox.page_url()),
-        (
-            "PHONEBOX_PROVIDER_ADDRESS".to_owned(),
-            inbox.provider_address().to_string(),
-        ),
-        ("PHONEBOX_CA".to_owned(), certificate.display().to_string()),
-    ];
-    let secret = |name: &str| {
-        Some((
-            name.to_owned(),
-            secrets.get(name)?.value().reveal().to_owned(),
-        ))
-    };
-    variables.extend(secrets.names().filter_map(secret));
+    let certificate = certificate.display().to_string();
     let mut text = String::new();
-    for (name, value) in variables {
+    let mut set = |name: &str, value: &str| {
         writeln!(text, "{name}='{}'", value.replace('\'', r"'\''")).expect("a String");
+    };
+    set("PHONEBOX_INBOX_URL", &inbox.page_url());
+    set(
+        "PHONEBOX_PROVIDER_ADDRESS",
+        &inbox.provider_address().to_string(),
+    );
+    set("PHONEBOX_CA", &certificate);
+    set("PHONEBOX_URL", &format!("https://{}", server.domain));
+    set("PHONEBOX_DOMAIN", &server.domain);
+    set("PHONEBOX_CLIENT_ID", &server.client_id);
+    // A client's secret is a key.
+    set("PHONEBOX_CLIENT_SECRET", server.client_secret.reveal());
+    set("PHONEBOX_API_KEY", server.client_secret.reveal());
+    set("PHONEBOX_TOKEN", server.token.reveal());
+    // Node.js and Python trust whom these name.
+    set("NODE_EXTRA_CA_CERTS", &certificate);
+    set("SSL_CERT_FILE", &certificate);
+    for name in secrets.names() {
+        if let Some(secret) = secrets.get(name) {
+            set(name, secret.value().reveal());
+        }
     }
+    text.push_str(AUTH0);
     let temporary = beside(".tmp");
-    fs::write(&temporary, text)
+    dirs::write_private(&temporary, &text)
         .and_then(|()| fs::rename(&temporary, path))
         .map_err(failed)
 }
