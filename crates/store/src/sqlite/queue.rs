@@ -7,7 +7,7 @@ use phonebox_contract::{NotificationId, Status};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{sql, time};
+use super::{sql, time, webhooks, writer};
 use crate::driver::Store;
 use crate::row::{
     Accept, Accepted, Attempt, Claim, Claimed, Depth, Filter, Item, Lease, Leased, Node,
@@ -17,6 +17,8 @@ use crate::time::Time;
 
 /// Most that one call erases of each kind.
 const ERASED: u32 = 500;
+/// How many bits of an attempt's place say under which epoch it was made.
+const EPOCH_BITS: u32 = 24;
 
 /// The tenant that was served last.
 pub(super) type Cursor = String;
@@ -34,8 +36,8 @@ pub(super) fn accept(
         .prepare_cached(
             "INSERT INTO notification (
                 id, tenant, action, status, attempts, accepted_at, run_at, expires_at,
-                lease_owner, lease_epoch, lease_until, idempotency_key, request, payload, replay_of
-             ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12, ?13)
+                lease_owner, lease_epoch, lease_until, idempotency_key, request, replay_of
+             ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?5, ?9, ?10, ?11, ?12)
              ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
         )?
         .execute(params![
@@ -50,12 +52,14 @@ pub(super) fn accept(
             accept.lease.map(|_| sql(now + Store::LEASE)),
             accept.idempotency_key,
             accept.request,
-            accept.payload,
             accept.replay_of.map(NotificationId::to_bytes),
         ])?;
     if written == 0 {
         return before(connection, &tenant, &accept)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
+    // Without what it is to send, it is not to be there either.
+    keep_event(connection, expires_at, &accept.payload)
+        .inspect_err(|_| writer::undo(connection))?;
     Ok(match accept.lease {
         None => Accepted::Queued,
         Some(owner) => Accepted::Leased(Leased {
@@ -70,6 +74,18 @@ pub(super) fn accept(
             lease: Lease { owner, epoch: 1 },
         }),
     })
+}
+
+/// Keeps what the notification that was written last is to send.
+fn keep_event(connection: &Connection, expires_at: Time, payload: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            connection.last_insert_rowid(),
+            sql(expires_at),
+            payload
+        ])
+        .map(drop)
 }
 
 /// What is answered where the same was accepted before.
@@ -119,11 +135,17 @@ pub(super) fn settle(
         Then::RetryAfter(wait) => (Status::Queued, now + wait, None),
         Then::Settled(status) => (status, now, Some(sql(now))),
     };
-    let seq: Option<i64> = connection
-        .prepare_cached("SELECT seq FROM notification WHERE tenant = ?1 AND id = ?2")?
-        .query_row(params![tenant, id.to_bytes()], |row| row.get(0))
+    // Whether there is a webhook is asked here because a statement of its own costs as much as one that writes.
+    let found: Option<(i64, bool)> = connection
+        .prepare_cached(
+            "SELECT seq, EXISTS (SELECT 1 FROM webhook WHERE tenant = ?1)
+             FROM notification WHERE tenant = ?1 AND id = ?2",
+        )?
+        .query_row(params![tenant, id.to_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
-    let Some(seq) = seq else {
+    let Some((seq, has_webhook)) = found else {
         return Ok(false);
     };
     let changed = connection
@@ -142,17 +164,24 @@ pub(super) fn settle(
         ])?;
     connection
         .prepare_cached(
-            "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (notification, epoch) DO NOTHING",
+            "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (place) DO NOTHING",
         )?
         .execute(params![
-            seq,
-            lease.epoch,
+            place(seq, lease.epoch),
             attempt.number,
             sql(attempt.began),
             sql(attempt.ended),
             attempt.report,
         ])?;
+    if has_webhook && changed > 0 && settled_at.is_some() {
+        webhooks::leave(connection, now, tenant, id, None)?;
+    }
     Ok(changed > 0)
+}
+
+/// Where the attempt under an epoch of a notification's lease is kept: behind nearly all that there are.
+fn place(seq: i64, epoch: u32) -> i64 {
+    (seq << EPOCH_BITS) + i64::from(epoch)
 }
 
 pub(super) fn claim(
@@ -245,6 +274,7 @@ fn lease_next(
                     "UPDATE notification SET status = 'expired', settled_at = ?2 WHERE seq = ?1",
                 )?
                 .execute(params![seq, sql(now)])?;
+            webhooks::leave(connection, now, tenant, id, None)?;
             expired.push(Stands {
                 tenant: tenant.to_owned(),
                 id,
@@ -257,7 +287,9 @@ fn lease_next(
                 "UPDATE notification
                  SET status = 'leased', attempts = attempts + 1, lease_owner = ?2, lease_epoch = lease_epoch + 1,
                      lease_until = ?3
-                 WHERE seq = ?1 RETURNING action, payload, attempts, lease_epoch, lost, accepted_at",
+                 WHERE seq = ?1
+                 RETURNING action, (SELECT payload FROM event WHERE notification = seq), attempts, lease_epoch, lost,
+                     accepted_at",
             )?
             .query_row(
                 params![seq, node.0, sql(now + Store::LEASE)],
@@ -333,7 +365,7 @@ pub(super) fn reap(
     now: Time,
     most_lost: u32,
 ) -> rusqlite::Result<Vec<Stands>> {
-    connection
+    let reaped = connection
         .prepare_cached(
             "UPDATE notification
              SET status = iif(lost + 1 >= ?2, 'exhausted', 'queued'), lost = lost + 1, run_at = ?1,
@@ -347,7 +379,11 @@ pub(super) fn reap(
                 status: status(row, 2)?,
             })
         })?
-        .collect()
+        .collect::<rusqlite::Result<Vec<Stands>>>()?;
+    for stands in reaped.iter().filter(|one| one.status.is_settled()) {
+        webhooks::leave(connection, now, &stands.tenant, stands.id, None)?;
+    }
+    Ok(reaped)
 }
 
 pub(super) fn release(
@@ -385,6 +421,9 @@ pub(super) fn cancel(
              WHERE tenant = ?1 AND id = ?2 AND status = 'queued'",
         )?
         .execute(params![tenant, id.to_bytes(), sql(now)])?;
+    if changed > 0 {
+        webhooks::leave(connection, now, tenant, id, None)?;
+    }
     Ok(changed > 0)
 }
 
@@ -395,16 +434,19 @@ pub(super) fn erase(
 ) -> rusqlite::Result<(u64, u64)> {
     let payloads = connection
         .prepare_cached(
-            "UPDATE notification SET payload = NULL WHERE seq IN (
-                SELECT seq FROM notification
-                WHERE payload IS NOT NULL AND expires_at <= ?1 AND settled_at IS NOT NULL LIMIT ?2
+            "DELETE FROM event WHERE notification IN (
+                SELECT seq FROM event JOIN notification ON seq = event.notification
+                WHERE event.expires_at <= ?1 AND settled_at IS NOT NULL LIMIT ?2
              )",
         )?
         .execute(params![sql(now), ERASED])?;
     let old = settled_before(connection, now - settled_for, now)?;
     let mut delete = connection.prepare_cached("DELETE FROM notification WHERE seq = ?1")?;
+    let mut delete_attempts =
+        connection.prepare_cached("DELETE FROM attempt WHERE place >= ?1 AND place < ?2")?;
     for seq in &old {
         delete.execute([seq])?;
+        delete_attempts.execute([place(*seq, 0), place(seq + 1, 0)])?;
     }
     // What is free goes back to the system, a little at a time.
     connection
@@ -488,6 +530,7 @@ pub(super) fn receive(
             receipt.at.map(sql),
             sql(now),
         ])?;
+    webhooks::leave(connection, now, tenant, id, Some(kept + 1))?;
     Ok(Received::Kept)
 }
 
@@ -497,14 +540,15 @@ pub(super) fn payload(
     id: NotificationId,
 ) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
-        .prepare_cached("SELECT payload FROM notification WHERE tenant = ?1 AND id = ?2")?
+        .prepare_cached(
+            "SELECT payload FROM event JOIN notification ON seq = event.notification WHERE tenant = ?1 AND id = ?2",
+        )?
         .query_row(params![tenant, id.to_bytes()], |row| row.get(0))
         .optional()
-        .map(Option::flatten)
 }
 
 const ITEM: &str =
-    "SELECT id, action, status, attempts, accepted_at, run_at, expires_at, settled_at, replay_of
+    "SELECT id, action, status, attempts, accepted_at, run_at, expires_at, settled_at, replay_of, seq
      FROM notification WHERE tenant = ?1";
 
 pub(super) fn notification(
@@ -516,17 +560,18 @@ pub(super) fn notification(
     let connection = connection.unchecked_transaction()?;
     let found = connection
         .prepare_cached(&format!("{ITEM} AND id = ?2"))?
-        .query_row(params![tenant, id.to_bytes()], item)
+        .query_row(params![tenant, id.to_bytes()], |row| {
+            Ok((item(row)?, row.get(9)?))
+        })
         .optional()?;
-    let Some(item) = found else {
+    let Some((item, seq)) = found else {
         return Ok(None);
     };
     let attempts = connection
         .prepare_cached(
-            "SELECT number, began, ended, report FROM attempt
-             WHERE notification = (SELECT seq FROM notification WHERE tenant = ?1 AND id = ?2) ORDER BY epoch",
+            "SELECT number, began, ended, report FROM attempt WHERE place >= ?1 AND place < ?2 ORDER BY place",
         )?
-        .query_map(params![tenant, id.to_bytes()], |row| {
+        .query_map([place(seq, 0), place(seq + 1, 0)], |row| {
             Ok(Attempt {
                 number: row.get(0)?,
                 began: time(row.get(1)?)?,

@@ -22,7 +22,6 @@ CREATE TABLE notification (
     idempotency_key BLOB,                           -- both are keyed hashes
     request BLOB NOT NULL,
     replay_of BLOB,                                 -- the notification that this one repeats
-    payload BLOB,                                   -- encrypted; none once it is erased
     UNIQUE (tenant, id),
     CHECK ((status = 'leased') = (lease_owner IS NOT NULL)),
     CHECK ((status IN ('queued', 'leased')) = (settled_at IS NULL))
@@ -30,18 +29,23 @@ CREATE TABLE notification (
 
 CREATE UNIQUE INDEX notification_once ON notification (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX notification_due ON notification (run_at) WHERE status = 'queued';
-CREATE INDEX notification_to_erase ON notification (expires_at) WHERE payload IS NOT NULL;
 CREATE INDEX notification_unsettled ON notification (status, tenant, run_at) WHERE status = 'queued' OR status = 'leased';
 
+-- What a notification is to send, until that is erased. Apart from it: it is written once, and its pages are free again soon.
+CREATE TABLE event (
+    notification INTEGER NOT NULL PRIMARY KEY REFERENCES notification (seq) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL,
+    payload BLOB NOT NULL                           -- encrypted
+) STRICT;
+CREATE INDEX event_expires ON event (expires_at);
+
 CREATE TABLE attempt (
-    notification INTEGER NOT NULL REFERENCES notification (seq) ON DELETE CASCADE,
-    epoch INTEGER NOT NULL,                         -- of the lease that it was made under
+    place INTEGER NOT NULL PRIMARY KEY,             -- its notification's seq, and the epoch of its lease in the last 24 bits
     number INTEGER NOT NULL,
     began INTEGER NOT NULL,
     ended INTEGER NOT NULL,
-    report TEXT NOT NULL,
-    PRIMARY KEY (notification, epoch)
-) STRICT, WITHOUT ROWID;
+    report TEXT NOT NULL
+) STRICT;
 
 -- What a provider said later of a message that it had accepted.
 CREATE TABLE receipt (
@@ -85,24 +89,6 @@ CREATE TABLE webhook_message (
 ) STRICT;
 CREATE INDEX webhook_message_due ON webhook_message (tenant, run_at);
 CREATE INDEX webhook_message_of ON webhook_message (tenant, notification);
-
--- Whatever settles a notification: who wants to be told will be, though the process ends now.
-CREATE TRIGGER notification_settled AFTER UPDATE OF settled_at ON notification
-WHEN OLD.settled_at IS NULL AND NEW.settled_at IS NOT NULL
-    AND EXISTS (SELECT 1 FROM webhook WHERE tenant = NEW.tenant AND on_settled AND disabled_at IS NULL)
-BEGIN
-    INSERT INTO webhook_message (id, tenant, notification, made_at, run_at)
-    VALUES (randomblob(16), NEW.tenant, NEW.id, NEW.settled_at, NEW.settled_at);
-    UPDATE webhook SET next_at = min(coalesce(next_at, NEW.settled_at), NEW.settled_at) WHERE tenant = NEW.tenant;
-END;
-
-CREATE TRIGGER receipt_kept AFTER INSERT ON receipt
-WHEN EXISTS (SELECT 1 FROM webhook WHERE tenant = NEW.tenant AND on_receipt AND disabled_at IS NULL)
-BEGIN
-    INSERT INTO webhook_message (id, tenant, notification, receipt, made_at, run_at)
-    VALUES (randomblob(16), NEW.tenant, NEW.notification, NEW.number, NEW.received_at, NEW.received_at);
-    UPDATE webhook SET next_at = min(coalesce(next_at, NEW.received_at), NEW.received_at) WHERE tenant = NEW.tenant;
-END;
 
 CREATE TABLE artifact (
     tenant TEXT NOT NULL,

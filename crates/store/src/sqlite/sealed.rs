@@ -119,8 +119,8 @@ pub(super) fn otherwise(
         _ => ("", Vec::new()),
     };
     find(
-        "SELECT payload, tenant, id FROM notification
-         WHERE payload IS NOT NULL AND substr(payload, 2, 4) <> ?1 AND (tenant, id) > (?3, ?4)
+        "SELECT payload, tenant, id FROM notification JOIN event ON event.notification = seq
+         WHERE substr(payload, 2, 4) <> ?1 AND (tenant, id) > (?3, ?4)
          ORDER BY tenant, id LIMIT ?2",
         &[&tenant, &id],
         |row| {
@@ -142,7 +142,8 @@ pub(super) fn replace(
         replaced += match place {
             Place::Event { tenant, id } => connection
                 .prepare_cached(
-                    "UPDATE notification SET payload = ?4 WHERE tenant = ?1 AND id = ?2 AND payload = ?3",
+                    "UPDATE event SET payload = ?4 WHERE payload = ?3
+                     AND notification = (SELECT seq FROM notification WHERE tenant = ?1 AND id = ?2)",
                 )?
                 .execute(params![tenant, id.to_bytes(), text, anew])?,
             Place::Mark => connection
@@ -184,7 +185,7 @@ pub(super) fn with(connection: &Connection) -> rusqlite::Result<Vec<([u8; 4], u6
         .prepare_cached(
             "SELECT key, count(*) FROM (
                 SELECT substr(sealed, 2, 4) AS key FROM secret
-                UNION ALL SELECT substr(payload, 2, 4) FROM notification WHERE payload IS NOT NULL
+                UNION ALL SELECT substr(payload, 2, 4) FROM event
                 UNION ALL SELECT substr(sealed, 2, 4) FROM mark
                 UNION ALL SELECT substr(sealed, 2, 4) FROM signing_key
                 UNION ALL SELECT substr(sealed, 2, 4) FROM webhook

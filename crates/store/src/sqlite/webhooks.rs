@@ -1,5 +1,6 @@
-//! Webhooks, and the messages that wait for them. What is settled and what is received leaves a message by a trigger, in the
-//! same transaction, whichever statement does it.
+//! Webhooks, and the messages that wait for them. Whatever settles a notification or keeps a receipt also calls [`leave`], in the
+//! same transaction: who wants to be told will be, though the process ends now. A trigger would do it by itself, and have SQLite
+//! copy every page that settling changes.
 
 use phonebox_contract::NotificationId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -123,6 +124,31 @@ pub(super) fn claim(
         }));
     }
     Ok(claimed)
+}
+
+/// Leaves a message for whoever wants to be told that a notification was settled, or of this receipt of it.
+pub(super) fn leave(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    notification: NotificationId,
+    receipt: Option<u32>,
+) -> rusqlite::Result<()> {
+    let left = connection
+        .prepare_cached(
+            "INSERT INTO webhook_message (id, tenant, notification, receipt, made_at, run_at)
+             SELECT randomblob(16), tenant, ?2, ?3, ?4, ?4 FROM webhook
+             WHERE tenant = ?1 AND disabled_at IS NULL AND iif(?3 IS NULL, on_settled, on_receipt)",
+        )?
+        .execute(params![tenant, notification.to_bytes(), receipt, sql(now)])?;
+    if left > 0 {
+        connection
+            .prepare_cached(
+                "UPDATE webhook SET next_at = min(coalesce(next_at, ?2), ?2) WHERE tenant = ?1",
+            )?
+            .execute(params![tenant, sql(now)])?;
+    }
+    Ok(())
 }
 
 /// Leases messages to whoever asks, those that have been due longest.

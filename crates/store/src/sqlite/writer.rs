@@ -183,7 +183,8 @@ fn commit(connection: &Connection, now: Option<Time>) -> rusqlite::Result<()> {
         .inspect_err(|_| undo(connection))
 }
 
-fn undo(connection: &Connection) {
+/// Undoes all that is in the transaction. Whoever asked for any of it is told that it came to nothing.
+pub(super) fn undo(connection: &Connection) {
     if !connection.is_autocommit() {
         drop(connection.execute_batch("ROLLBACK"));
     }

@@ -454,6 +454,10 @@ pub(crate) async fn payloads_are_erased_when_nobody_needs_them(fresh: Fresh) {
     );
     fresh.clock.advance(VALID);
     assert_eq!(erase().await, (0, 1));
+    // Nothing is left of them that what comes later could be taken to have.
+    let later = fresh.lease("acme").await;
+    let later = fresh.store.notification("acme", later.id).await.unwrap();
+    assert_eq!(later.unwrap().attempts, []);
 }
 
 pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
