@@ -83,9 +83,7 @@ pub(crate) fn compile(
     config.jail = Some(jail);
     let runtime = Runtime::new(&config, compiled).map_err(|error| Failure::chain(&error))?;
     let started = Instant::now();
-    runtime
-        .load_digested("dev", action.digest(), action.component())
-        .map_err(DeployError::from)?;
+    action.load(&runtime, "dev").map_err(DeployError::from)?;
     Ok(started.elapsed())
 }
 

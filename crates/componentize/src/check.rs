@@ -2,6 +2,7 @@ use phonebox_contract::world;
 use serde::Serialize;
 use wasmparser::WasmFeatures;
 
+use crate::javascript;
 use crate::limits::{Limit, Measure};
 use crate::place::{Place, one_line};
 use crate::survey::Survey;
@@ -24,6 +25,9 @@ pub struct Checked {
     /// What it carries along: `action.toml`, as the author wrote it.
     #[serde(skip)]
     pub manifest: Option<String>,
+    /// The source, if the action is written in JavaScript. Then there is nothing else in it.
+    #[serde(skip)]
+    pub source: Option<String>,
 }
 
 /// Why something is not taken for an action.
@@ -92,6 +96,9 @@ pub enum Refusal {
         /// Where, if it is in a core module.
         place: Option<Place>,
     },
+    /// It has JavaScript in it, and something else, or too much.
+    #[error("the component has the source of an action in it that cannot be taken out")]
+    JavascriptPackage,
     /// The manifest in it is not text.
     #[error("the action.toml in the component is not UTF-8")]
     Manifest,
@@ -126,7 +133,7 @@ impl Refusal {
                 "compose components so that only instances are imported, exported and handed on"
             }
             Self::Name { .. } => "rename it, in plain letters",
-            Self::Manifest => "build it again with `phonebox build`",
+            Self::Manifest | Self::JavascriptPackage => "build it again with `phonebox build`",
         }
     }
 
@@ -193,6 +200,18 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
     if !bytes.starts_with(b"\0asm") {
         return Err(Refusal::NotWasm);
     }
+    if let Some(unpacked) = javascript::unpack(bytes) {
+        let (manifest, source) = unpacked?;
+        return Ok(Checked {
+            size: bytes.len(),
+            modules: 0,
+            functions: 0,
+            measures: Vec::new(),
+            imports: Vec::new(),
+            manifest: Some(manifest),
+            source: Some(source),
+        });
+    }
     examine(bytes).map_err(|refusal| refusal.named(bytes))
 }
 
@@ -213,6 +232,7 @@ fn examine(bytes: &[u8]) -> Result<Checked, Refusal> {
         measures: survey.tally.measures(),
         imports: survey.imports,
         manifest: manifest.transpose().map_err(|_| Refusal::Manifest)?,
+        source: None,
     })
 }
 

@@ -5,6 +5,8 @@
 //! of everything and why; [`embed_manifest`] puts the author's `action.toml` into the component, so that one file is the
 //! whole action.
 //!
+//! [`javascript`] does the same for an action that is its source.
+//!
 //! One run in order: build, embed, check. Checking compiles nothing: one pass counts everything that is limited and stops
 //! at the first excess; then the imports are compared with [`phonebox_contract::world`]; then what is left, which is small
 //! enough, is validated. It takes milliseconds for a Rust action and about a second, on one thread, for the worst 10 MiB.
@@ -14,6 +16,7 @@
 //! but the names of functions, which messages about traps need.
 
 mod check;
+pub mod javascript;
 mod limits;
 mod manifest;
 mod place;

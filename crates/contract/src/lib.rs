@@ -9,6 +9,7 @@
 //!
 //! What it refuses to do: any input or output, and printing a number, a code or a message text in `Debug`.
 
+mod build_error;
 mod event;
 mod id;
 mod outcome;
@@ -17,6 +18,7 @@ mod schema;
 mod sensitive;
 pub mod world;
 
+pub use build_error::BuildError;
 pub use event::{
     Client, Connection, CustomDomain, DeliveryMethod, Event, Geoip, Identity, InvalidEvent,
     MessageType, Notification, Organization, Request, Tenant, Transaction, User,

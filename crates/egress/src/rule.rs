@@ -14,8 +14,6 @@ use crate::pattern::OriginPattern;
 use crate::target::{self, Target};
 use crate::text::{self, Hex};
 
-/// Most rules in one policy.
-const RULES: usize = 20;
 /// Most path patterns in one rule.
 const PATHS: usize = 32;
 /// Longest path pattern, in bytes.
@@ -352,9 +350,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Most rules in one policy.
+    pub const RULES: usize = 20;
+
     /// The policy of these rules, at most 20 and no two the same. A request needs one that allows it.
     pub fn new(rules: Vec<Rule>) -> Result<Self, InvalidRule> {
-        if rules.len() > RULES {
+        if rules.len() > Self::RULES {
             return Err(InvalidRule::TooManyRules { count: rules.len() });
         }
         for (index, rule) in rules.iter().enumerate() {

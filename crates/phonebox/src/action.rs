@@ -1,13 +1,17 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use phonebox_componentize::{self as componentize, Checked, NotAComponent, Refusal};
-use phonebox_contract::Fault;
-use phonebox_runtime::Digest;
+use phonebox_componentize::{self as componentize, Checked, NotAComponent, Refusal, javascript};
+use phonebox_contract::{BuildError, Fault};
+use phonebox_egress::{Policy, Rule};
+use phonebox_runtime::{Digest, LoadError, LoadedAction, Runtime};
+use serde::Serialize;
 
-use crate::manifest::{InvalidManifest, Manifest};
+use crate::manifest::{InvalidManifest, Manifest, TRIGGER};
 
-/// An action as it is uploaded and deployed: a component that has been checked, with its manifest in it. Cheap to clone.
+/// An action as it is uploaded and deployed: a component that has been checked, or a source in JavaScript, with its manifest in
+/// it. Cheap to clone.
 #[derive(Clone)]
 pub struct Action(Arc<Parts>);
 
@@ -34,6 +38,35 @@ pub enum InvalidAction {
     /// The component is damaged.
     #[error(transparent)]
     Damaged(#[from] NotAComponent),
+    /// The source cannot be an action. There is at least one error.
+    #[error("the source is no action: {}", said(.0))]
+    Source(Vec<BuildError>),
+}
+
+/// What goes with a source that has no `action.toml`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct JavascriptOptions {
+    /// The action's name, as in a manifest.
+    pub name: String,
+    /// What it may reach beside the https origins that stand in its source.
+    pub egress: Vec<Rule>,
+    /// The names of its secrets. With none, it has whatever secrets are set for it.
+    pub secrets: Vec<String>,
+    /// The names of the npm packages that it was written for.
+    pub dependencies: Vec<String>,
+}
+
+impl JavascriptOptions {
+    /// Those of an action of this name that reaches what its source names, and has whatever secrets are set for it.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            egress: Vec::new(),
+            secrets: Vec::new(),
+            dependencies: Vec::new(),
+        }
+    }
 }
 
 impl InvalidAction {
@@ -47,6 +80,7 @@ impl InvalidAction {
             ),
             Self::Manifest(invalid) => invalid.hint(),
             Self::Damaged(_) => Some("build it again".to_owned()),
+            Self::Source(_) => Some("mend the source, and build it again".to_owned()),
         }
     }
 
@@ -64,7 +98,9 @@ impl Action {
             .manifest
             .as_deref()
             .ok_or(InvalidAction::NoManifest)?;
-        let manifest = Manifest::parse(manifest)?;
+        let mut manifest = Manifest::parse(manifest)?;
+        // JavaScript reads `event.secrets`, and nobody has to list what it finds there.
+        manifest.any_secret = checked.source.is_some() && manifest.secrets.is_empty();
         let digest = Digest::of(&component);
         Ok(Self(Arc::new(Parts {
             component,
@@ -78,6 +114,44 @@ impl Action {
     pub fn assemble(component: &[u8], manifest: &str) -> Result<Self, InvalidAction> {
         componentize::check(component)?;
         Self::from_component(componentize::embed_manifest(component, manifest)?)
+    }
+
+    /// Makes an action from its JavaScript: a source as Auth0 has it, with what it requires bundled into it as far as phonebox
+    /// does not have that itself. It may reach the https origins that stand in the source, by every method.
+    ///
+    /// The source is read, and not run: what is wrong with its syntax, its top-level code or its handler is known when it is
+    /// [built](crate::Tenant::build) or deployed.
+    pub fn from_javascript(
+        source: &str,
+        options: JavascriptOptions,
+    ) -> Result<Self, InvalidAction> {
+        let JavascriptOptions {
+            name,
+            mut egress,
+            secrets,
+            dependencies,
+        } = options;
+        let found = javascript::examine(source, &dependencies).map_err(InvalidAction::Source)?;
+        reach(&mut egress, &found.origins);
+        let optional = |name| (name, WrittenSecret { optional: true });
+        let manifest = Written {
+            name,
+            trigger: TRIGGER,
+            egress,
+            secrets: secrets.into_iter().map(optional).collect(),
+        };
+        let manifest = toml::to_string(&manifest).expect("every key of a manifest is a string");
+        Self::from_component(javascript::pack(source, &manifest))
+    }
+
+    /// Loads it into a runtime, for a tenant. Blocks.
+    pub fn load(&self, runtime: &Runtime, tenant: &str) -> Result<LoadedAction, LoadError> {
+        match &self.checked().source {
+            Some(source) => {
+                runtime.load_javascript(tenant, self.digest(), source, javascript::engine)
+            }
+            None => runtime.load_digested(tenant, self.digest(), self.component()),
+        }
     }
 
     /// The component, with its manifest in it.
@@ -107,5 +181,44 @@ impl fmt::Debug for Action {
             .field("name", &self.manifest().name)
             .field("digest", &self.digest())
             .finish_non_exhaustive()
+    }
+}
+
+/// A manifest as it is written for a source that has none.
+#[derive(Serialize)]
+struct Written {
+    name: String,
+    trigger: &'static str,
+    egress: Vec<Rule>,
+    secrets: BTreeMap<String, WrittenSecret>,
+}
+
+#[derive(Serialize)]
+struct WrittenSecret {
+    optional: bool,
+}
+
+/// Adds a rule for each origin that has none, as far as there may be more rules. What cannot be granted is left out: nobody
+/// asked for it but a text.
+fn reach(egress: &mut Vec<Rule>, origins: &[String]) {
+    const METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
+    for origin in origins {
+        if egress.len() >= Policy::RULES {
+            return;
+        }
+        let any_path: [&str; 0] = [];
+        if let Ok(rule) = Rule::new(origin, &METHODS, &any_path)
+            && !egress.iter().any(|known| known.origin() == rule.origin())
+        {
+            egress.push(rule);
+        }
+    }
+}
+
+fn said(errors: &[BuildError]) -> String {
+    match errors {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [first, more @ ..] => format!("{first}; and {} more", more.len()),
     }
 }

@@ -107,9 +107,7 @@ impl Phonebox {
         secrets: Secrets,
     ) -> Result<Deployment, DeployError> {
         check_secrets(action.manifest(), &secrets)?;
-        let loaded = self
-            .runtime
-            .load_digested(tenant, action.digest(), action.component())?;
+        let loaded = action.load(&self.runtime, tenant)?;
         let policy = Arc::new(action.manifest().policy());
         let capabilities = Capabilities {
             secrets: Arc::new(secrets),
@@ -126,6 +124,12 @@ impl Phonebox {
 }
 
 impl Phonebox {
+    /// Loads an action for a tenant as deploying it does, to see whether that can be done: what is wrong with a source is known
+    /// then. Blocks.
+    pub fn build(&self, tenant: &str, action: &Action) -> Result<(), LoadError> {
+        action.load(&self.runtime, tenant).map(drop)
+    }
+
     /// Stops requests at once, those under way too, until [`Phonebox::unblock`]: of all actions, of a tenant's, or to an
     /// origin. For incidents.
     pub fn block(&self, block: Block) {
@@ -245,11 +249,7 @@ impl Deployment {
 }
 
 fn check_secrets(manifest: &Manifest, given: &Secrets) -> Result<(), DeployError> {
-    let unknown = || {
-        given
-            .names()
-            .filter(|name| !manifest.secrets.contains_key(*name))
-    };
+    let unknown = || given.names().filter(|name| !manifest.takes_secret(name));
     let missing = || {
         let needed = manifest.secrets.iter().filter(|(_, spec)| !spec.optional);
         needed

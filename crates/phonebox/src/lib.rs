@@ -1,6 +1,6 @@
 //! The application, and the crate that a platform embeds: provider actions and the delivery of notifications by them.
 //!
-//! Cast: an [`Action`] is a checked component with its [`Manifest`]. A [`Phonebox`] is a process's host; its
+//! Cast: an [`Action`] is a checked component, or a source in JavaScript, with its [`Manifest`]. A [`Phonebox`] is a process's host; its
 //! [`deploy`](Phonebox::deploy) loads an action for a tenant, with its [`Secrets`], and gives a [`Deployment`]. A [`Secret`] is
 //! sealed, unless its owner says otherwise: its value goes on the wire, and the action never has it.
 //! [`Deployment::attempt`] runs it once, for platforms with a queue of their own; [`Deployment::deliver`] tries until the
@@ -43,7 +43,7 @@ mod tenant;
 mod token;
 mod webhook;
 
-pub use action::{Action, InvalidAction};
+pub use action::{Action, InvalidAction, JavascriptOptions};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
     AbuseLimits, Attempt, CODE_VALIDITY, CallingCode, CannotLoad, CannotRotate, CannotStart,
@@ -63,8 +63,8 @@ pub use webhook::{Topic, WebhookError};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{
-    DeliveryMethod, Event, Fault, InvalidEvent, NotificationId, Outcome, PhoneNumber, Receipt,
-    RetryRequest, Sensitive, Status, Violation,
+    BuildError, DeliveryMethod, Event, Fault, InvalidEvent, NotificationId, Outcome, PhoneNumber,
+    Receipt, RetryRequest, Sensitive, Status, Violation,
 };
 pub use phonebox_egress as egress;
 pub use phonebox_runtime::jail;

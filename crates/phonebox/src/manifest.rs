@@ -48,6 +48,9 @@ pub struct Manifest {
     pub egress: Vec<Rule>,
     /// The secrets that it reads, by name.
     pub secrets: BTreeMap<String, SecretSpec>,
+    /// Whether it has whatever secrets are set for it, instead of those that are named here.
+    #[serde(skip)]
+    pub any_secret: bool,
     /// The limits that it wants, where they differ from the defaults.
     #[serde(skip)]
     pub limits: Limits,
@@ -254,8 +257,14 @@ impl Manifest {
             description: written.description,
             egress,
             secrets: written.secrets,
+            any_secret: false,
             limits: written.limits.read()?,
         })
+    }
+
+    /// Whether the action has a secret of this name, if it is set.
+    pub fn takes_secret(&self, name: &str) -> bool {
+        self.any_secret || self.secrets.contains_key(name)
     }
 
     /// What the action wants to reach, as a policy.

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_egress::OriginPattern;
-use phonebox_runtime::{Secret, Secrets};
+use phonebox_runtime::{LoadError, Secret, Secrets};
 use phonebox_store::{
     ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
 };
 use tokio::time::timeout;
 
-use crate::action::Action;
+use crate::action::{Action, InvalidAction};
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
-use crate::host::Deployment;
+use crate::host::{DeployError, Deployment};
 use crate::manifest::Manifest;
 use crate::secret::{self, Owner, SecretInfo};
 use crate::webhook::{self, Topic, WebhookError};
@@ -160,6 +160,18 @@ impl Tenant {
         }
     }
 
+    /// Loads an action as deploying it does, and keeps nothing: what is wrong with its source is known then, and is an
+    /// [`InvalidAction::Source`].
+    pub async fn build(&self, action: &Action) -> Result<(), CannotLoad> {
+        let (engine, tenant, action) = (self.engine.clone(), self.name.clone(), action.clone());
+        let load = move || engine.phonebox.build(&tenant, &action);
+        let loaded = tokio::task::spawn_blocking(load).await;
+        match loaded.map_err(|_| CannotLoad::ShuttingDown)? {
+            Err(LoadError::Source(error)) => Err(InvalidAction::Source(vec![error]).into()),
+            other => Ok(other.map_err(DeployError::from)?),
+        }
+    }
+
     /// Deploys an action under the name in its manifest, with all of its secrets, and has it deliver what this tenant sends
     /// from now on. What is under way ends with what it began with. On disk when it returns.
     pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Deployed, CannotLoad> {
@@ -188,7 +200,7 @@ impl Tenant {
         let kept = store.secrets(&self.name, &manifest.name).await?;
         let mut asked_for = Vec::new();
         for (name, sealed) in &kept {
-            if manifest.secrets.contains_key(name) {
+            if manifest.takes_secret(name) {
                 let one = owner.open(&self.engine.keys, name, sealed)?;
                 asked_for.push((name.clone(), secret::bound(one, manifest)));
             }
@@ -206,7 +218,7 @@ impl Tenant {
             let mut again = false;
             for (name, was) in store.secrets(&self.name, &manifest.name).await? {
                 let one = owner.open(&self.engine.keys, &name, &was)?;
-                if one.origins().is_some() || !manifest.secrets.contains_key(&name) {
+                if one.origins().is_some() || !manifest.takes_secret(&name) {
                     continue;
                 }
                 let one = secret::bound(one, manifest);

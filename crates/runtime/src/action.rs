@@ -5,6 +5,7 @@ use phonebox_contract::{Event, NotificationId};
 
 use crate::bindings::CustomPhoneProviderPre;
 use crate::capabilities::Capabilities;
+use crate::javascript::Script;
 use crate::limits::Limits;
 use crate::report::Report;
 use crate::runtime::{Digest, Shared};
@@ -16,11 +17,17 @@ pub struct LoadedAction(Arc<Loaded>);
 
 pub(crate) struct Loaded {
     pub(crate) runtime: Arc<Shared>,
-    pub(crate) pre: CustomPhoneProviderPre<State>,
+    pub(crate) program: Program,
     /// How many places of the pool a run takes.
     pub(crate) places: u32,
     pub(crate) digest: Digest,
     origin: Origin,
+}
+
+/// What is run.
+pub(crate) enum Program {
+    Component(CustomPhoneProviderPre<State>),
+    Javascript(Script),
 }
 
 /// Where an action's compiled code came from.
@@ -49,13 +56,13 @@ impl LoadedAction {
     pub(crate) fn new(
         runtime: Arc<Shared>,
         digest: Digest,
-        pre: CustomPhoneProviderPre<State>,
+        program: Program,
         places: u32,
         origin: Origin,
     ) -> Self {
         Self(Arc::new(Loaded {
             runtime,
-            pre,
+            program,
             places,
             digest,
             origin,

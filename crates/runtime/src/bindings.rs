@@ -1,4 +1,4 @@
-//! The world of `guest-sdk/wit`, as Rust. Nothing but the macro.
+//! The world of `guest-sdk/wit`, as Rust, and that of the JavaScript engine. Nothing but the macros.
 
 wasmtime::component::bindgen!({
     path: "wit",
@@ -9,3 +9,22 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
 });
+
+pub(crate) mod javascript {
+    wasmtime::component::bindgen!({
+        path: ["wit", "wit-javascript"],
+        world: "phonebox:javascript/javascript",
+        imports: {
+            "phonebox:javascript/engine.wait": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "phonebox:action/cache": super::phonebox::action::cache,
+            "phonebox:action/http": super::phonebox::action::http,
+            "phonebox:action/log": super::phonebox::action::log,
+            "phonebox:action/secrets": super::phonebox::action::secrets,
+            "phonebox:action/types": super::phonebox::action::types,
+        },
+    });
+}

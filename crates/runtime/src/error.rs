@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use phonebox_contract::{Fault, world};
+use phonebox_contract::{BuildError, Fault, world};
 
-/// Why a component cannot be loaded. All but [`LoadError::Busy`] and [`LoadError::Jail`] are its author's to mend.
+/// Why a component cannot be loaded. All but [`LoadError::Busy`], [`LoadError::Engine`] and
+/// [`LoadError::Jail`] are its author's to mend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -27,6 +28,12 @@ pub enum LoadError {
         world::VERSION
     )]
     World(#[source] wasmtime::Error),
+    /// Its source is none that an action can be made from.
+    #[error(transparent)]
+    Source(#[from] BuildError),
+    /// The JavaScript engine, which is phonebox's own, does not start.
+    #[error("the JavaScript engine cannot be started")]
+    Engine(#[source] wasmtime::Error),
     /// It needs more instances, memories or tables than one sandbox has.
     #[error("the component needs more than a sandbox has")]
     TooMany(#[source] wasmtime::Error),
@@ -60,14 +67,15 @@ impl LoadError {
             ),
             Self::Busy => Some("wait for those of this tenant, and upload it again".to_owned()),
             Self::TooMany(_) => Some("link it into fewer core modules".to_owned()),
-            Self::Jail(_) => None,
+            Self::Source(_) => Some("mend it in the source, and upload it again".to_owned()),
+            Self::Jail(_) | Self::Engine(_) => None,
         }
     }
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy | Self::Jail(_) => Fault::Platform,
+            Self::Busy | Self::Engine(_) | Self::Jail(_) => Fault::Platform,
             _ => Fault::Action,
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::hash::{Hash as _, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use phonebox_contract::world;
 use serde::{Serialize, Serializer};
@@ -11,17 +11,18 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::LoadError;
-use crate::action::{LoadedAction, Origin};
+use crate::action::{LoadedAction, Origin, Program};
 use crate::bindings::CustomPhoneProviderPre;
 use crate::compiled::{self, CacheKey, CompiledCache};
 use crate::host;
 use crate::jail::Jail;
+use crate::javascript::{Engine as Javascript, Script, wait_for};
 use crate::limits::{Limits, TICK};
-use crate::sandbox::State;
+use crate::sandbox::{State, lock};
 use crate::shares::{Share, Shares, Tenant};
 
-/// The stack of compiled code, in bytes.
-const WASM_STACK: usize = 512 << 10;
+/// The stack of compiled code, in bytes. The JavaScript engine needs so much to notice a recursion without end by itself.
+const WASM_STACK: usize = 1 << 20;
 /// The stack that compiled code and the host functions it calls share, in bytes.
 const ASYNC_STACK: usize = 2 << 20;
 /// Core instances, memories and tables that one component may have.
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     linker: Linker<State>,
     compiled: Option<CompiledCache>,
+    /// The engine for JavaScript, once it was needed.
+    javascript: Mutex<Option<Arc<Javascript>>>,
     jail: Option<Arc<Jail>>,
     shares: Shares,
     places: Semaphore,
@@ -154,6 +157,7 @@ impl Runtime {
         let shared = Shared {
             linker,
             compiled,
+            javascript: Mutex::default(),
             jail: config.jail.clone(),
             shares: Shares::new(config.places_per_tenant),
             places: Semaphore::new(places as usize),
@@ -238,6 +242,75 @@ impl Runtime {
         Ok(action)
     }
 
+    /// Loads a tenant's action that is written in JavaScript: has the engine run its top-level code, with nothing to reach, and
+    /// look for its handler. The engine is a component that `engine` gives. It is asked for the first time only, and its code
+    /// is cached like that of others; it is ours, so it is compiled in this process. Blocks.
+    pub fn load_javascript(
+        &self,
+        tenant: &str,
+        digest: Digest,
+        source: &str,
+        engine: impl FnOnce() -> Vec<u8>,
+    ) -> Result<LoadedAction, LoadError> {
+        let (engine, origin) = self.javascript(engine)?;
+        let share = self.share(tenant);
+        wait_for(engine.build(&self.shared, &share.0, source))?;
+        let places = engine.places();
+        let script = Program::Javascript(Script::new(engine, source));
+        Ok(LoadedAction::new(
+            self.shared.clone(),
+            digest,
+            script,
+            places,
+            origin,
+        ))
+    }
+
+    /// The engine for JavaScript.
+    fn javascript(
+        &self,
+        component: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(Arc<Javascript>, Origin), LoadError> {
+        let Shared {
+            engine,
+            compiled,
+            engine_hash,
+            ..
+        } = &*self.shared;
+        // Who comes meanwhile waits, instead of compiling it too.
+        let mut known = lock(&self.shared.javascript);
+        if let Some(known) = &*known {
+            return Ok((known.clone(), Origin::Cache));
+        }
+        let component = component();
+        let key = CacheKey {
+            digest: Digest::of(&component),
+            engine_hash: *engine_hash,
+        };
+        let kept = compiled.as_ref().and_then(|cache| cache.load(engine, key));
+        let (loaded, origin) = if let Some(kept) = kept {
+            (kept, Origin::Cache)
+        } else {
+            let code = engine
+                .precompile_component(&component)
+                .map_err(LoadError::Engine)?;
+            if let Some(cache) = compiled
+                && let Err(error) = cache.store(key, &code)
+            {
+                tracing::warn!(%error, "the JavaScript engine's compiled code cannot be kept");
+            }
+            let fresh = match compiled {
+                Some(cache) => cache.load_trusted(engine, &code),
+                None => compiled::load_trusted(engine, &code),
+            };
+            (fresh.map_err(LoadError::Engine)?, Origin::Compiled)
+        };
+        let new = Javascript::link(engine, &loaded, places_needed(&loaded));
+        let new = Arc::new(new.map_err(LoadError::Engine)?);
+        *known = Some(new.clone());
+        Ok((new, origin))
+    }
+
     /// How busy the process is.
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
@@ -282,7 +355,7 @@ impl Runtime {
         Ok(LoadedAction::new(
             self.shared.clone(),
             digest,
-            pre,
+            Program::Component(pre),
             places,
             origin,
         ))

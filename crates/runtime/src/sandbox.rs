@@ -15,14 +15,14 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::RunError;
-use crate::action::{Loaded, Run};
+use crate::action::{Loaded, Program, Run};
 use crate::capabilities::Capabilities;
 use crate::host;
 use crate::limits::{CpuMeter, Growth, HostCalls, Limits};
 use crate::redact::Redactor;
 use crate::report::{Report, Usage};
-use crate::runtime::Digest;
-use crate::shares::Queued;
+use crate::runtime::{Digest, Shared};
+use crate::shares::{Queued, Tenant};
 
 /// Handles that one run may hold, of ours and of WASI's.
 const HANDLES: usize = 1000;
@@ -48,7 +48,24 @@ pub(crate) struct State {
     /// Random bytes that it may still ask for.
     pub(crate) random: u64,
     pub(crate) cache_changes: u32,
+    pub(crate) begun: host::engine::Begun,
     pub(crate) record: Arc<Record>,
+}
+
+/// What every store has, whatever else is in it.
+pub(crate) trait Bounded: Send + 'static {
+    fn growth(&mut self) -> &mut Growth;
+    fn calls(&mut self) -> &mut HostCalls;
+}
+
+impl Bounded for State {
+    fn growth(&mut self) -> &mut Growth {
+        &mut self.growth
+    }
+
+    fn calls(&mut self) -> &mut HostCalls {
+        &mut self.calls
+    }
 }
 
 /// What a run leaves behind. It outlives the store, so that a run that is cut off leaves its traces too.
@@ -299,28 +316,8 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
     let meter = CpuMeter::default();
     let mut usage = Usage::default();
     let result = {
-        let mut sandbox = pin!(in_sandbox(
-            action,
-            run,
-            capabilities,
-            &record,
-            &meter,
-            &mut usage
-        ));
-        let mut queued = Queued::default();
-        // A panic of the host that a guest provoked ends this run and nothing else. Its store is dropped, never used again.
-        let metered = std::future::poll_fn(|context| {
-            ready!(queued.poll(tenant, context));
-            let poll = || meter.charge(|| sandbox.as_mut().poll(context));
-            let (poll, cost) = catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
-                tracing::error!("the host panicked during a run");
-                (Poll::Ready(Err(RunError::Host)), Duration::ZERO)
-            });
-            tenant.pay(cost);
-            queued = Queued::No;
-            poll
-        });
-        tokio::time::timeout_at(deadline, metered)
+        let sandbox = in_sandbox(action, run, capabilities, &record, &meter, &mut usage);
+        tokio::time::timeout_at(deadline, metered(tenant, &meter, sandbox))
             .await
             .unwrap_or(Err(RunError::DeadlineExceeded {
                 limit: limits.deadline,
@@ -344,6 +341,29 @@ pub(crate) async fn run(action: &Loaded, mut run: Run, capabilities: &Capabiliti
     }
 }
 
+/// Has a sandbox charged for what it computes, and its tenant take turns. A panic of the host that a guest provoked ends this
+/// run and nothing else: its store is dropped, never used again.
+pub(crate) async fn metered<T>(
+    tenant: &Arc<Tenant>,
+    meter: &CpuMeter,
+    sandbox: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
+    let mut sandbox = pin!(sandbox);
+    let mut queued = Queued::default();
+    std::future::poll_fn(|context| {
+        ready!(queued.poll(tenant, context));
+        let poll = || meter.charge(|| sandbox.as_mut().poll(context));
+        let (poll, cost) = catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| {
+            tracing::error!("the host panicked during a run");
+            (Poll::Ready(Err(RunError::Host)), Duration::ZERO)
+        });
+        tenant.pay(cost);
+        queued = Queued::No;
+        poll
+    })
+    .await
+}
+
 /// Everything that happens under the meter and the deadline.
 async fn in_sandbox(
     action: &Loaded,
@@ -355,13 +375,28 @@ async fn in_sandbox(
 ) -> Result<Outcome, RunError> {
     let started = Instant::now();
     let limits = run.limits;
-    let event = host::event::lower(&run);
     let mut store = new_store(action, run, capabilities, record, meter);
-    let instance = action.pre.instantiate_async(&mut store).await;
-    usage.instantiate = started.elapsed();
-    let answer = match instance {
-        Ok(instance) => instance.call_deliver(&mut store, &event).await,
-        Err(error) => Err(error),
+    let answer = match &action.program {
+        Program::Component(pre) => {
+            let instance = pre.instantiate_async(&mut store).await;
+            usage.instantiate = started.elapsed();
+            match instance {
+                Ok(instance) => {
+                    let event = host::event::lower(&store.data().run);
+                    instance.call_deliver(&mut store, &event).await
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Program::Javascript(script) => {
+            let instance = script.instantiate(&mut store).await;
+            usage.instantiate = started.elapsed();
+            match instance {
+                Ok(Ok(instance)) => instance.call_deliver(&mut store).await,
+                Ok(Err(error)) => Ok(Err(error.to_string())),
+                Err(error) => Err(error),
+            }
+        }
     };
     match answer {
         Ok(Ok(outcome)) => Ok(host::event::lift(outcome)),
@@ -383,7 +418,6 @@ fn new_store(
     meter: &CpuMeter,
 ) -> Store<State> {
     let limits = run.limits;
-    let fuel = action.runtime.fuel;
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let mut http = WasiHttpCtx::new();
@@ -397,17 +431,28 @@ fn new_store(
         calls: HostCalls::new(limits.host_calls),
         random: limits.random,
         cache_changes: 0,
+        begun: host::engine::Begun::default(),
         record: record.clone(),
         capabilities: capabilities.clone(),
         run,
     };
-    let mut store = Store::new(&action.runtime.engine, state);
-    store.limiter(|state| &mut state.growth);
+    bounded(&action.runtime, state, limits, meter)
+}
+
+/// A store that stays within the limits.
+pub(crate) fn bounded<T: Bounded>(
+    runtime: &Shared,
+    state: T,
+    limits: Limits,
+    meter: &CpuMeter,
+) -> Store<T> {
+    let mut store = Store::new(&runtime.engine, state);
+    store.limiter(|state| state.growth());
     store.set_hostcall_fuel(COPY_LIMIT);
     store.set_max_component_handles(HANDLES);
     store.call_hook(|mut store, hook| {
         if matches!(hook, CallHook::CallingHost) {
-            store.data_mut().calls.call()?;
+            store.data_mut().calls().call()?;
         }
         Ok(())
     });
@@ -425,7 +470,7 @@ fn new_store(
         )),
     });
     store.set_epoch_deadline(1);
-    if let Some(fuel) = fuel {
+    if let Some(fuel) = runtime.fuel {
         store
             .set_fuel(fuel)
             .and_then(|()| store.fuel_async_yield_interval(Some(FUEL_SLICE)))
@@ -435,7 +480,7 @@ fn new_store(
 }
 
 /// Why a call ended in an error of the engine.
-fn classify(
+pub(crate) fn classify(
     error: &wasmtime::Error,
     growth: &Growth,
     limits: Limits,

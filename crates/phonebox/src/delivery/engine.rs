@@ -622,7 +622,7 @@ impl Engine {
         let (phonebox, tenant) = (self.phonebox.clone(), tenant.to_owned());
         let load = move || -> Result<Deployment, CannotLoad> {
             let action = Action::from_component(component)?;
-            secrets.retain(|(name, _)| action.manifest().secrets.contains_key(name));
+            secrets.retain(|(name, _)| action.manifest().takes_secret(name));
             Ok(phonebox.deploy(&tenant, &action, secrets.into_iter().collect())?)
         };
         let loaded = tokio::task::spawn_blocking(load).await;

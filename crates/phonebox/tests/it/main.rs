@@ -12,5 +12,6 @@ mod embed;
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod gate;
 mod gateway;
+mod javascript;
 mod kannel;
 mod secrets;

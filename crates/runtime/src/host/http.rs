@@ -13,7 +13,14 @@ pub(super) const POINTS: u64 = 500;
 impl Host for State {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
         self.calls.charge(POINTS)?;
-        let request = egress::Request {
+        let sent = send(&self.record, request.into()).await;
+        Ok(sent.map(Response::from).map_err(Error::from))
+    }
+}
+
+impl From<Request> for egress::Request {
+    fn from(request: Request) -> Self {
+        Self {
             method: request.method,
             url: request.url,
             headers: request.headers,
@@ -21,15 +28,17 @@ impl Host for State {
             timeout: request
                 .timeout_ms
                 .map(|timeout| Duration::from_millis(timeout.into())),
-        };
-        Ok(match send(&self.record, request).await {
-            Ok(response) => Ok(Response {
-                status: response.status,
-                headers: response.headers,
-                body: response.body.into(),
-            }),
-            Err(error) => Err(error.into()),
-        })
+        }
+    }
+}
+
+impl From<egress::Response> for Response {
+    fn from(response: egress::Response) -> Self {
+        Self {
+            status: response.status,
+            headers: response.headers,
+            body: response.body.into(),
+        }
     }
 }
 

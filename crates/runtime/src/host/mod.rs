@@ -1,6 +1,7 @@
 //! What the world's imports do, one file an interface. Each function is a look-up and a conversion.
 
 mod cache;
+pub(crate) mod engine;
 pub(crate) mod event;
 mod http;
 pub(crate) mod log;

@@ -57,7 +57,7 @@ pub(crate) fn context(record: &Arc<Record>) -> WasiCtx {
 
 impl State {
     /// Takes random bytes out of the run's budget.
-    fn draw(&mut self, bytes: u64) -> wasmtime::Result<()> {
+    pub(super) fn draw(&mut self, bytes: u64) -> wasmtime::Result<()> {
         self.random = self
             .random
             .checked_sub(bytes)

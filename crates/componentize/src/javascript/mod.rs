@@ -1,0 +1,96 @@
+//! JavaScript actions: what is told from a source without running it, and how it is packed.
+//!
+//! The source is the action. It is packed as a component of two custom sections, the manifest and the source, so that it is
+//! uploaded, kept and digested like any other; what runs it is the [`engine`], which all of them share.
+
+mod source;
+
+use std::io::Read as _;
+
+use phonebox_contract::BuildError;
+use wasmparser::{Parser, Payload};
+
+use crate::{MANIFEST_SECTION, Refusal};
+
+pub use source::{Source, examine, modules};
+
+/// The custom section that holds an action's source.
+pub const SOURCE_SECTION: &str = "phonebox:action.js";
+/// The largest source, with what is bundled into it, in bytes: 1 MiB.
+pub const SOURCE_LIMIT: usize = 1 << 20;
+/// The largest manifest, in bytes, as for other components.
+const MANIFEST_LIMIT: usize = 64 << 10;
+
+/// How a component begins.
+const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// The engine as it is in the repository, beside its source.
+const ENGINE: &[u8] = include_bytes!("../../../../guest-sdk/js/engine/engine.wasm.br");
+
+/// The engine's component, unpacked: 1.6 MB, which takes some milliseconds.
+pub fn engine() -> Vec<u8> {
+    let mut engine = Vec::new();
+    brotli_decompressor::Decompressor::new(ENGINE, 1 << 16)
+        .read_to_end(&mut engine)
+        .expect("the engine is whole: it is part of the program");
+    engine
+}
+
+/// An action's source and manifest as one component. Whether the source is an action is not looked at: see [`examine`].
+pub fn pack(source: &str, manifest: &str) -> Vec<u8> {
+    let mut component = wasm_encoder::Component::new();
+    for (name, text) in [(MANIFEST_SECTION, manifest), (SOURCE_SECTION, source)] {
+        component.section(&wasm_encoder::CustomSection {
+            name: name.into(),
+            data: text.as_bytes().into(),
+        });
+    }
+    component.finish()
+}
+
+/// The manifest and the source, if that is what a component has in it, and then nothing else may be there.
+pub(crate) fn unpack(component: &[u8]) -> Option<Result<(String, String), Refusal>> {
+    if !component.starts_with(HEADER) {
+        return None;
+    }
+    let (mut manifest, mut source, mut alone) = (None, None, true);
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::CustomSection(section)) => match section.name() {
+                MANIFEST_SECTION if manifest.is_none() => manifest = Some(section.data()),
+                SOURCE_SECTION if source.is_none() => source = Some(section.data()),
+                _ => alone = false,
+            },
+            Ok(Payload::Version { .. } | Payload::End(_)) => {}
+            // What it has of a source is believed only where that is all that it has.
+            _ => {
+                alone = false;
+                break;
+            }
+        }
+    }
+    let source = source?;
+    let text = |bytes: &[u8], most: usize| {
+        let bytes = (bytes.len() <= most).then(|| bytes.to_vec())?;
+        String::from_utf8(bytes).ok()
+    };
+    let unpacked = || {
+        let manifest = text(manifest?, MANIFEST_LIMIT)?;
+        Some((manifest, text(source, SOURCE_LIMIT)?))
+    };
+    Some(
+        unpacked()
+            .filter(|_| alone)
+            .ok_or(Refusal::JavascriptPackage),
+    )
+}
+
+fn too_large(found: usize) -> BuildError {
+    BuildError::new(
+        "source_too_large",
+        format!(
+            "the source has {found} bytes, and at most {SOURCE_LIMIT} may be: bundle it minified, and leave out what it \
+             does not use"
+        ),
+    )
+}

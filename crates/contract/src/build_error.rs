@@ -1,0 +1,41 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why a source is none that an action can be made from: something that its author can mend.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct BuildError {
+    /// A word for the kind of it, for programs, such as `syntax_error`.
+    pub id: String,
+    /// What is wrong, and where that helps how to mend it.
+    pub message: String,
+    /// Where in the source, from 1.
+    pub line: Option<u32>,
+    /// Where in the line, from 1.
+    pub column: Option<u32>,
+}
+
+impl BuildError {
+    /// One that is about the whole of a source.
+    pub fn new(id: &str, message: impl Into<String>) -> Self {
+        Self {
+            id: id.to_owned(),
+            message: message.into(),
+            line: None,
+            column: None,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => write!(f, " (line {line}, column {column})"),
+            (Some(line), None) => write!(f, " (line {line})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,472 @@
+//! Actions as Auth0 has them: a JavaScript source, built, deployed and run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use phonebox::egress::{Egress, Origin, Rule};
+use phonebox::store::{Options, Sqlite};
+use phonebox::{
+    Action, CannotLoad, CompiledCache, DeliveryOptions, DeployError, Event, InvalidAction,
+    JavascriptOptions, Keys, LoadError, NotificationId, Outcome, Phonebox, Report, RunError,
+    Secrets, Status, Store, StoreError,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+const PROVIDER: &str = "http://api.provider.example:8000";
+const HANDLER: &str = "exports.onExecuteCustomPhoneProvider = async (event, api) => {};";
+
+/// A host from which the provider's name leads to one that answers with what it was sent: as JSON, with the status that the
+/// path ends with.
+async fn phonebox() -> Phonebox {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let echo = async |request: Request| {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let status = head.uri.path().rsplit('/').next().unwrap();
+        let status = status.parse().unwrap_or(StatusCode::OK);
+        let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        let headers: std::collections::BTreeMap<_, _> = head.headers.iter().map(header).collect();
+        let seen = json!({
+            "method": head.method.as_str(), "path": head.uri.to_string(), "headers": headers,
+            "body": String::from_utf8_lossy(&body),
+        });
+        (status, seen.to_string()).into_response()
+    };
+    let serve = axum::serve(listener, Router::new().fallback(echo));
+    tokio::spawn(async move { serve.await });
+    let origin = Origin::parse(PROVIDER).unwrap();
+    let egress = Egress::builder()
+        .reachable("127.0.0.0/8".parse().unwrap())
+        .resolve(origin.host(), vec![address])
+        .dangerous_plain_http(origin)
+        .build()
+        .unwrap();
+    Phonebox::builder().egress(egress).build().unwrap()
+}
+
+fn options() -> JavascriptOptions {
+    let mut options = JavascriptOptions::new("sms");
+    let any_path: [&str; 0] = [];
+    options.egress = vec![Rule::new(PROVIDER, &["POST", "GET"], &any_path).unwrap()];
+    options
+}
+
+fn action(source: &str) -> Action {
+    Action::from_javascript(source, options()).unwrap_or_else(|error| panic!("{error}: {source}"))
+}
+
+/// An action whose handler has this body.
+fn handler(body: &str) -> Action {
+    action(&format!(
+        "exports.onExecuteCustomPhoneProvider = async (event, api) => {{\n{body}\n}};"
+    ))
+}
+
+fn event() -> Event {
+    let event = json!({ "notification": {
+        "as_text": "Your code is 492016", "as_voice": "4. 9. 2", "code": "492016", "delivery_method": "text",
+        "message_type": "otp_verify", "recipient": "+12065550100",
+    }});
+    Event::from_json(&event.to_string()).unwrap()
+}
+
+async fn run_with(phonebox: &Phonebox, action: &Action, secrets: Secrets) -> Report {
+    let deployment = phonebox.deploy("acme", action, secrets).unwrap();
+    let attempt = deployment.attempt(Arc::new(event()), NotificationId::new(), 1);
+    attempt.await
+}
+
+async fn run(phonebox: &Phonebox, body: &str) -> Report {
+    run_with(phonebox, &handler(body), Secrets::default()).await
+}
+
+/// What a handler's body logs.
+async fn logged(phonebox: &Phonebox, body: &str) -> Vec<String> {
+    let report = run(phonebox, body).await;
+    assert!(report.result.is_ok(), "{report:#?}");
+    report.log.into_iter().map(|line| line.message).collect()
+}
+
+/// What is wrong with a source, when it is read or when it is built.
+fn wrong(phonebox: &Phonebox, source: &str) -> (String, String, Option<u32>, Option<u32>) {
+    let error = match Action::from_javascript(source, options()) {
+        Err(InvalidAction::Source(mut errors)) => errors.remove(0),
+        Err(error) => panic!("{error}: {source}"),
+        Ok(action) => match phonebox.build("acme", &action) {
+            Err(LoadError::Source(error)) => error,
+            other => panic!("{other:?}: {source}"),
+        },
+    };
+    (error.id, error.message, error.line, error.column)
+}
+
+#[tokio::test]
+async fn a_message_is_sent_as_its_author_wrote_it() {
+    let phonebox = phonebox().await;
+    let source = r"
+        const AUTH = 'Basic ';
+        /** Sends. */
+        exports.onExecuteCustomPhoneProvider = async (event, api) => {
+            const { notification, secrets } = event;
+            const body = new URLSearchParams({ To: notification.recipient, Body: notification.as_text });
+            const response = await fetch('http://api.provider.example:8000/messages/201', {
+                method: 'POST',
+                headers: {
+                    Authorization: AUTH + Buffer.from(`${secrets.SID}:${secrets.TOKEN}`).toString('base64'),
+                },
+                body,
+            });
+            if (!response.ok) throw new Error(`status ${response.status}`);
+            const seen = await response.json();
+            console.log('sent %s', seen.body, { headers: seen.headers['content-type'] });
+        };";
+    let secrets = [("SID", "AC0123456789"), ("TOKEN", "tok-0123456789")];
+    let action = action(source);
+    let report = run_with(&phonebox, &action, secrets.into_iter().collect()).await;
+    assert_eq!(
+        report.result,
+        Ok(Outcome::Sent { receipt: None }),
+        "{report:#?}"
+    );
+    let line = &report.log[0].message;
+    assert!(line.starts_with("sent To="), "{report:#?}");
+    assert!(
+        line.contains("application/x-www-form-urlencoded;charset=UTF-8"),
+        "{line}"
+    );
+    // Sealed secrets go on the wire although the code put them into base64, and are told by their names.
+    assert_eq!(report.exchanges[0].secrets, ["SID", "TOKEN"]);
+    let told = format!("{report:?}");
+    for secret in ["492016", "tok-0123456789", "12065550100"] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_word_counts_and_methods_need_no_object() {
+    let phonebox = phonebox().await;
+    let dropped = Outcome::Drop {
+        reason: "no".to_owned(),
+    };
+    for (body, outcome) in [
+        ("return api.notification.drop('no');", dropped.clone()),
+        (
+            "const { drop, retry } = api.notification; retry('later'); drop('no');",
+            dropped.clone(),
+        ),
+        ("(true ? api.notification.drop : 0)('no')", dropped),
+    ] {
+        let report = run(&phonebox, body).await;
+        assert_eq!(report.result, Ok(outcome), "{body}");
+    }
+    let report = run(
+        &phonebox,
+        "api.notification.drop('no'); api.notification.retry('x'.repeat(2000));",
+    )
+    .await;
+    let Ok(Outcome::Retry(request)) = &report.result else {
+        panic!("{report:#?}")
+    };
+    assert_eq!((request.reason.len(), request.after), (1024, None));
+}
+
+#[tokio::test]
+async fn what_is_thrown_is_told_with_its_place() {
+    let phonebox = phonebox().await;
+    let source = "const helper = (it) => {\n  return it.deep.down;\n};\n\
+                  exports.onExecuteCustomPhoneProvider = async (event) => {\n  await null;\n  helper(event.secret);\n};";
+    let report = run_with(&phonebox, &action(source), Secrets::default()).await;
+    let Err(RunError::Returned { message }) = &report.result else {
+        panic!("{report:#?}")
+    };
+    assert_eq!(
+        message,
+        "TypeError: cannot read property 'deep' of undefined, at helper (action.js:2:10) < action.js:6:10"
+    );
+    assert!(
+        report.log[0].message.starts_with("TypeError"),
+        "{report:#?}"
+    );
+
+    let refused = run(&phonebox, "await fetch('https://elsewhere.example/');\n").await;
+    let Err(RunError::Returned { message }) = &refused.result else {
+        panic!("{refused:#?}")
+    };
+    assert!(
+        message.starts_with("TypeError: fetch failed: "),
+        "{message}"
+    );
+    let forever = run(&phonebox, "await new Promise(() => {});").await;
+    let Err(RunError::Returned { message }) = &forever.result else {
+        panic!("{forever:#?}")
+    };
+    assert!(message.contains("is never settled"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
+    let phonebox = phonebox().await;
+    for (source, id, part, place) in [
+        (
+            "exports.x = 1;\n let y = ;",
+            "syntax_error",
+            "SyntaxError",
+            (Some(2), Some(10)),
+        ),
+        (
+            "let y = ;",
+            "syntax_error",
+            "SyntaxError",
+            (Some(1), Some(9)),
+        ),
+        (
+            "\nnothing();",
+            "top_level_error",
+            "nothing is not defined",
+            (Some(2), Some(1)),
+        ),
+        (
+            "exports.a = 1;",
+            "missing_handler",
+            "does not export onExecuteCustomPhoneProvider",
+            (None, None),
+        ),
+        (
+            "exports.onExecuteSendPhoneMessage = async (event) => {};",
+            "missing_handler",
+            "It exports onExecuteSendPhoneMessage",
+            (None, None),
+        ),
+        (
+            "module.exports = null;",
+            "invalid_exports",
+            "does not export an object",
+            (None, None),
+        ),
+        (
+            "exports.onExecuteCustomPhoneProvider = (event, api) => Promise.resolve();",
+            "invalid_handler",
+            "Invalid function signature for the \"onExecuteCustomPhoneProvider\" handler. Use \
+             \"exports.onExecuteCustomPhoneProvider = async function(event, api) { }\" as the signature.",
+            (None, None),
+        ),
+        (
+            "\n  fetch('https://x.example');",
+            "top_level_error",
+            "only inside the handler",
+            (Some(2), Some(3)),
+        ),
+        (
+            "setTimeout(() => {}, 1);\n",
+            "top_level_error",
+            "only inside the handler",
+            (Some(1), Some(1)),
+        ),
+        (
+            "for (;;) {}",
+            "cpu_exceeded",
+            "computed for more than 200 ms",
+            (None, None),
+        ),
+        (
+            "require('left-pad')",
+            "module_not_found",
+            "bundled on the author's machine",
+            (Some(1), Some(9)),
+        ),
+        (
+            "require('le' + 'ft')",
+            "module_not_found",
+            "bundled on the author's machine",
+            (Some(1), Some(16)),
+        ),
+    ] {
+        let (found, message, line, column) = wrong(&phonebox, source);
+        assert_eq!(
+            (&*found, line, column),
+            (id, place.0, place.1),
+            "{source}: {message}"
+        );
+        assert!(message.contains(part), "{source}: {message}");
+    }
+    let mut asked = options();
+    asked.dependencies = vec!["aws4".to_owned(), "uuid".to_owned()];
+    let error = Action::from_javascript(HANDLER, asked).unwrap_err();
+    assert!(error.to_string().contains("the dependency aws4"), "{error}");
+}
+
+#[tokio::test]
+async fn the_web_and_node_are_there_as_far_as_actions_use_them() {
+    let phonebox = phonebox().await;
+    let lines = logged(&phonebox, r"
+        const url = new URL('/a b?x=1&y=%20z#h', 'https://Example.com:8443');
+        url.searchParams.append('k', 'ö+');
+        console.log(url.href, url.host, url.port);
+        console.log(new URLSearchParams([['a', '1 2'], ['b', '&']]).toString());
+        console.log(Buffer.from('héllo').toString('base64'), Buffer.from('aMOpbGxv', 'base64').toString(), btoa('ok'), atob('b2s='));
+        console.log(new TextDecoder().decode(new TextEncoder().encode('€')), Buffer.from('00ff', 'hex'));
+        const crypto = require('node:crypto');
+        console.log(crypto.createHmac('sha256', 'key').update('The quick brown fox jumps over the lazy dog').digest('hex'));
+        console.log(crypto.createHash('md5').update('').digest('hex'), crypto.timingSafeEqual(Buffer.from('a'), Buffer.from('a')));
+        console.log(/^[0-9a-f-]{36}$/.test(globalThis.crypto.randomUUID()), Math.random() !== Math.random());
+        console.log(require('querystring').stringify({ a: [1, 2], b: 'x y' }), require('util').format('%s=%d', 'n', 1));
+        console.log(structuredClone({ when: new Date(0), map: new Map([[1, { a: 1 }]]) }));
+        console.log(Object.keys(process.env).length, typeof performance, typeof queueMicrotask);
+        const started = Date.now();
+        const signal = AbortSignal.timeout(30);
+        const late = await new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason.name)));
+        console.log(late, Date.now() - started >= 29);
+        const [one, two] = await Promise.all([1, 2].map((n) => fetch(`http://api.provider.example:8000/${n}`).then((r) => r.json())));
+        console.log(one.path, two.path, one.method);
+        const controller = new AbortController();
+        const aborted = fetch('http://api.provider.example:8000/x', { signal: controller.signal });
+        controller.abort();
+        console.log(await aborted.catch((error) => error.name));
+        const post = await fetch('http://api.provider.example:8000/500', { method: 'POST', body: JSON.stringify({ a: 1 }), headers: { 'Content-Type': 'application/json' } });
+        console.log(post.status, post.ok, post.statusText, (await post.json()).body);
+        setInterval(() => {}, 10);
+    ").await;
+    assert_eq!(
+        lines,
+        [
+            "https://example.com:8443/a%20b?x=1&y=+z&k=%C3%B6%2B#h example.com:8443 8443",
+            "a=1+2&b=%26",
+            "aMOpbGxv héllo b2s= ok",
+            "€ <Buffer 00 ff>",
+            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8",
+            "d41d8cd98f00b204e9800998ecf8427e true",
+            "true true",
+            "a=1&a=2&b=x%20y n=1",
+            "{ when: 1970-01-01T00:00:00.000Z, map: Map(1) { 1 => { a: 1 } } }",
+            "0 object function",
+            "TimeoutError true",
+            "/1 /2 GET",
+            "AbortError",
+            "500 false Internal Server Error {\"a\":1}",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_cache_is_auth0s() {
+    let phonebox = phonebox().await;
+    let lines = logged(&phonebox, r"
+        const { get, set, delete: remove } = api.cache;
+        console.log(get('k'), remove('k'));
+        const kept = set('k', 'v', { ttl: 60000 });
+        console.log(kept.type, kept.record.value, kept.record.expires_at - Date.now() > 59000, get('k').value);
+        console.log(set('k', 'v', { ttl: NaN }).code, set('x'.repeat(65), 'v').code, remove('k').type);
+    ").await;
+    assert_eq!(
+        lines,
+        [
+            "undefined { type: 'error', code: 'CacheKeyDoesNotExist' }",
+            "success v true v",
+            "InvalidExpiry CacheKeySizeExceeded success",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn limits_hold() {
+    let phonebox = phonebox().await;
+    let report = run(&phonebox, "for (;;) {}").await;
+    assert!(
+        matches!(report.result, Err(RunError::CpuExceeded { .. })),
+        "{report:#?}"
+    );
+    let report = run(
+        &phonebox,
+        "await new Promise(() => { const again = () => Promise.resolve().then(again); again(); });",
+    )
+    .await;
+    assert!(
+        matches!(report.result, Err(RunError::CpuExceeded { .. })),
+        "{report:#?}"
+    );
+    let lines = logged(
+        &phonebox,
+        "const f = (n) => f(n + 1) + 1; try { f(0) } catch (error) { console.log(error.name) }",
+    )
+    .await;
+    assert_eq!(lines, ["RangeError"]);
+    let report = run(
+        &phonebox,
+        "const all = []; for (;;) all.push(new Uint8Array(1 << 20));",
+    )
+    .await;
+    assert!(report.result.is_err(), "{report:#?}");
+    let report = run(&phonebox, "/^(a+)+$/.test('a'.repeat(40) + 'b')").await;
+    assert!(report.result.is_err(), "{report:#?}");
+}
+
+#[tokio::test]
+async fn it_is_kept_and_loaded_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::generate();
+    let start = async || {
+        let cache = CompiledCache::open(&dir.path().join("code"), [7; 32]).unwrap();
+        let phonebox = Phonebox::builder().compiled(cache).build().unwrap();
+        let path = dir.path().join("phonebox.db");
+        let store = loop {
+            match Sqlite::open(&path, Options::default()).await {
+                Ok(store) => break Store::new(store),
+                // A process that is ending lets go of it.
+                Err(StoreError::InUse(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let started = phonebox.start(store, keys.clone(), DeliveryOptions::default());
+        started.await.unwrap()
+    };
+    let deliveries = start().await;
+    let tenant = deliveries.tenant("acme");
+    let action = handler("if (event.secrets.ANY === undefined) throw new Error('no secret');");
+    tenant.build(&action).await.unwrap();
+    let broken = Action::from_javascript("(", options()).unwrap();
+    let error = tenant.build(&broken).await.unwrap_err();
+    assert!(
+        matches!(error, CannotLoad::Action(InvalidAction::Source(_))),
+        "{error:?}"
+    );
+    let error = tenant
+        .deploy(&broken, Secrets::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            CannotLoad::Deploy(DeployError::Load(LoadError::Source(_)))
+        ),
+        "{error:?}"
+    );
+    let secrets = [("ANY", "whatever-is-set")].into_iter().collect();
+    tenant.deploy(&action, secrets).await.unwrap();
+    deliveries.shutdown().await;
+    drop(tenant);
+
+    let deliveries = start().await;
+    let sent = deliveries.tenant("acme").send(event()).await.unwrap();
+    assert_eq!(sent.settled().await.unwrap(), Status::Sent);
+    deliveries.shutdown().await;
+}
+
+/// What the engine has, and what a source is told that there is, are the same.
+#[tokio::test]
+async fn whatever_may_be_required_is_there() {
+    let phonebox = phonebox().await;
+    for name in phonebox::componentize::javascript::modules() {
+        let source = format!("require('{name}'); {HANDLER}");
+        phonebox
+            .build("acme", &action(&source))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}

@@ -1,0 +1,42 @@
+//! QuickJS-ng as a guest of phonebox, with what actions need of the web and of Node.
+//!
+//! Cast: [`engine`] holds the one context of an instance, loads an action's source into it and turns its event loop;
+//! [`host`] is what the prelude has of Rust and of phonebox; the prelude, in `prelude/`, is JavaScript that makes `fetch`,
+//! `Buffer`, `require` and the rest of it.
+//!
+//! One run in order: `load` compiles the source as the body of a CommonJS module, runs it, and looks for the handler;
+//! `deliver` calls that with `event` and `api`, runs what is due, waits for requests and timers, and ends when the handler's
+//! promise is settled.
+//!
+//! What it refuses to do: import anything but phonebox's own functions. There is no WASI in it.
+
+mod encoding;
+mod engine;
+mod hash;
+mod host;
+mod url;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: ["../../wit", "wit"],
+        world: "phonebox:javascript/javascript",
+        generate_all,
+    });
+}
+
+use bindings::phonebox::action::types::Outcome;
+use bindings::phonebox::javascript::engine::BuildError;
+
+struct Guest;
+
+impl bindings::Guest for Guest {
+    fn load(source: String) -> Result<(), BuildError> {
+        engine::with(|engine| engine.load(&source))
+    }
+
+    fn deliver() -> Result<Outcome, String> {
+        engine::with(engine::Engine::deliver)
+    }
+}
+
+bindings::export!(Guest with_types_in bindings);

@@ -1,0 +1,135 @@
+// What the other parts have in common, and the globals that need nothing else.
+(function (host, internals) {
+  'use strict';
+
+  // A global as the web has it: there, changeable, and not enumerated.
+  internals.expose = (name, value) => {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  };
+  const { expose } = internals;
+
+  // Top-level code runs when the action is built, where there is nothing to wait for and nobody to send to.
+  internals.inHandler = false;
+  internals.onlyInHandler = (what) => {
+    if (!internals.inHandler) {
+      throw new Error(`${what} is there only inside the handler: top-level code runs once, when the action is built`);
+    }
+  };
+
+  // An error's frames that are in the action's own file: `helper (action.js:3:10)`.
+  const framesOf = (error) => {
+    const stack = error !== null && typeof error === 'object' && typeof error.stack === 'string' ? error.stack : '';
+    const frames = [];
+    for (const line of stack.split('\n')) {
+      const frame = /^\s*at (.*action\.js:\d+(?::\d+)?\)?)$/.exec(line);
+      if (frame !== null) frames.push(frame[1].replace(/^<anonymous> \((.*)\)$/, '$1'));
+    }
+    return frames;
+  };
+
+  const messageOf = (thrown) => {
+    if (!(thrown instanceof Error || thrown instanceof DOMException)) {
+      return typeof thrown === 'string' ? thrown : internals.inspect(thrown);
+    }
+    const head = thrown.message ? `${thrown.name}: ${thrown.message}` : `${thrown.name}`;
+    const cause = thrown.cause;
+    return cause instanceof Error && cause.message ? `${head}: ${cause.message}` : head;
+  };
+
+  // [id, message, line, column] of what was thrown. In a run the message says where, as nothing else does.
+  internals.describe = (thrown) => {
+    const frames = framesOf(thrown);
+    const at = frames.length > 0 ? /:(\d+)(?::(\d+))?\)?$/.exec(frames[0]) : null;
+    let message = messageOf(thrown);
+    if (internals.inHandler && frames.length > 0) message += `, at ${frames.slice(0, 4).join(' < ')}`;
+    const id = (thrown !== null && typeof thrown === 'object' && thrown.phoneboxId) ||
+      (thrown instanceof SyntaxError ? 'syntax_error' : 'top_level_error');
+    return [id, message.toWellFormed(), at ? Number(at[1]) : undefined, at?.[2] ? Number(at[2]) : undefined];
+  };
+
+  // Promises that were rejected with nobody to hear of it, and why.
+  const unheard = new Map();
+  internals.rejected = (promise, reason, heard) => {
+    if (heard) unheard.delete(promise);
+    else unheard.set(promise, reason);
+  };
+  internals.unheard = () => [...unheard.values()];
+
+  internals.buildError = (id, message) => {
+    const error = new Error(message);
+    Object.defineProperty(error, 'phoneboxId', { value: id });
+    return error;
+  };
+
+  // What a snapshot or a fixed seed would repeat is drawn from the host.
+  Object.defineProperty(Math, 'random', {
+    value: function random() {
+      const bytes = host.random(7);
+      let high = bytes[0] & 0x1f;
+      for (let index = 1; index < 7; index += 1) high = high * 256 + bytes[index];
+      return high / 2 ** 53;
+    },
+    writable: true, configurable: true, enumerable: false,
+  });
+
+  const process = {
+    argv: [], env: {}, exitCode: undefined, pid: 1, platform: 'linux', arch: 'wasm32', title: 'phonebox',
+    version: 'v22.0.0', versions: { node: '22.0.0' }, release: { name: 'node' },
+    cwd: () => '/', uptime: () => 0, memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0 }),
+    nextTick: (callback, ...values) => queueMicrotask(() => callback(...values)),
+    emitWarning: (warning) => console.warn(`Warning: ${warning instanceof Error ? warning.message : warning}`),
+    exit: () => { throw new Error('process.exit is not available in phonebox actions: return from the handler'); },
+    on: () => process, once: () => process, off: () => process, removeListener: () => process, emit: () => false,
+    hrtime: Object.assign((since) => {
+      const now = host.now();
+      const [seconds, nanoseconds] = [Math.floor(now / 1000), (now % 1000) * 1e6];
+      if (since === undefined) return [seconds, nanoseconds];
+      const passed = (seconds - since[0]) * 1e9 + (nanoseconds - since[1]);
+      return [Math.floor(passed / 1e9), passed % 1e9];
+    }, { bigint: () => BigInt(host.now()) * 1000000n }),
+  };
+  expose('process', process);
+  expose('global', globalThis);
+
+  // ---- structuredClone
+
+  const failed = (value) => new DOMException(`${internals.inspect(value)} could not be cloned.`, 'DataCloneError');
+  const clone = (value, seen) => {
+    if (typeof value === 'function' || typeof value === 'symbol') throw failed(value);
+    if (value === null || typeof value !== 'object') return value;
+    if (seen.has(value)) return seen.get(value);
+    const keep = (copy) => { seen.set(value, copy); return copy; };
+    if (value instanceof Date) return keep(new Date(value.getTime()));
+    if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
+    if (value instanceof ArrayBuffer) return keep(value.slice(0));
+    if (ArrayBuffer.isView(value)) {
+      const buffer = clone(value.buffer, seen);
+      const Kind = Object.getPrototypeOf(value) === Buffer.prototype ? Uint8Array : value.constructor;
+      return keep(new Kind(buffer, value.byteOffset, value.length ?? value.byteLength));
+    }
+    if (value instanceof Boolean || value instanceof Number || value instanceof String) return keep(Object(value.valueOf()));
+    if (value instanceof Map) {
+      const copy = keep(new Map());
+      for (const [key, of] of [...value]) copy.set(clone(key, seen), clone(of, seen));
+      return copy;
+    }
+    if (value instanceof Set) {
+      const copy = keep(new Set());
+      for (const of of [...value]) copy.add(clone(of, seen));
+      return copy;
+    }
+    if (value instanceof Error) {
+      const kinds = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+      const copy = keep(new (kinds[value.name] ?? Error)(value.message));
+      for (const key of ['stack', 'cause']) {
+        if (key in value) Object.defineProperty(copy, key, { value: clone(value[key], seen), writable: true, configurable: true });
+      }
+      return copy;
+    }
+    if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) throw failed(value);
+    const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
+    for (const key of Object.keys(value)) copy[key] = clone(value[key], seen);
+    return copy;
+  };
+  expose('structuredClone', function structuredClone(value) { return clone(value, new Map()); });
+})
