@@ -8,7 +8,8 @@ use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive,
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{LoadError, Secret, Secrets};
 use phonebox_store::{
-    ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
+    ActionItem, Deploy, Filter, Item, LogEntry, LogId, LogItem, Logs, Notification, Receipt,
+    Received, StoreError, Version, Webhook,
 };
 use tokio::time::timeout;
 
@@ -438,6 +439,23 @@ impl Tenant {
     /// Notifications, the latest first.
     pub async fn notifications(&self, filter: Filter) -> Result<Vec<Item>, StoreError> {
         self.engine.store.notifications(&self.name, filter).await
+    }
+
+    /// What is in the log, and how much of the kind that was asked for there is, if that was: what was not sent and why, what was
+    /// refused, what was asked of the Management API. The earliest is forgotten with the notifications of its time, or when there
+    /// are [too many](LogEntry::MOST).
+    pub async fn logs(&self, logs: Logs) -> Result<(Vec<LogItem>, Option<u64>), StoreError> {
+        self.engine.store.logs(&self.name, logs).await
+    }
+
+    /// An entry of the log.
+    pub async fn log_entry(&self, id: LogId) -> Result<Option<LogItem>, StoreError> {
+        self.engine.store.log_entry(&self.name, id).await
+    }
+
+    /// Writes into the log. What cannot be written is counted, and told to the operator.
+    pub async fn log(&self, entry: LogEntry) {
+        self.engine.log(&self.name, vec![entry]).await;
     }
 
     /// Watches what happens to this tenant's notifications from now on.

@@ -214,6 +214,8 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         told.ask(&server, "PUT", "/v1/actions/probe/deployed", &version)
             .await;
     }
+    let logs = told.ask(&server, "GET", "/api/v2/logs", "").await;
+    let log = format!("/api/v2/logs/{}", logs[0]["log_id"].as_str().unwrap());
     for (method, path) in [
         ("GET", "/livez"),
         ("GET", "/readyz"),
@@ -228,6 +230,9 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         ("POST", "/v1/root-keys/rotate"),
         ("GET", "/v1/tenants"),
         ("GET", "/v1/webhook"),
+        ("GET", "/api/v2/logs?per_page=100"),
+        ("GET", "/api/v2/logs?include_totals=true&take=100"),
+        ("GET", &log),
         ("GET", "/v1/nothing"),
         ("PATCH", "/v1/webhook"),
     ] {
@@ -238,12 +243,16 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
     let wrong = json!({ "url": format!("https://{CODE}.example/{all}") }).to_string();
     told.ask(&server, "PUT", "/v1/webhook", &wrong).await;
     for path in [
-        "notifications?status=",
-        "notifications?limit=",
-        "tail?notification=",
-        "tenants?limit=x",
+        "v1/notifications?status=",
+        "v1/notifications?limit=",
+        "v1/tail?notification=",
+        "v1/tenants?limit=x",
+        "api/v2/logs?q=",
+        "api/v2/logs?q=description:",
+        "api/v2/logs?from=",
+        "api/v2/logs/",
     ] {
-        told.ask(&server, "GET", &format!("/v1/{path}{CODE}"), "")
+        told.ask(&server, "GET", &format!("/{path}{CODE}"), "")
             .await;
     }
 
