@@ -6,7 +6,6 @@ mod country;
 mod deliveries;
 mod engine;
 mod error;
-mod log;
 mod metrics;
 mod root_keys;
 mod route;
