@@ -33,6 +33,11 @@ impl NotificationId {
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.into_bytes()
     }
+
+    /// As a UUID is written: what Auth0's clients know an execution by.
+    pub fn to_uuid(self) -> String {
+        self.0.to_string()
+    }
 }
 
 impl fmt::Display for NotificationId {

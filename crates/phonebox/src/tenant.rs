@@ -8,7 +8,8 @@ use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive,
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{LoadError, Secret, Secrets};
 use phonebox_store::{
-    ActionItem, Deploy, Filter, Item, Notification, Receipt, Received, StoreError, Version, Webhook,
+    ActionItem, Deploy, Filter, Item, LogEntry, LogId, LogItem, Logs, Notification, Receipt,
+    Received, StoreError, Version, Webhook,
 };
 use tokio::time::timeout;
 
@@ -101,9 +102,6 @@ pub enum SendError {
     /// What the notification was to send cannot be decrypted.
     #[error("what it said cannot be decrypted")]
     Unreadable,
-    /// The template that was to be tried makes no message.
-    #[error("the template makes no message: {0}")]
-    Template(String),
     /// It is too many, or goes where none may go.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -132,7 +130,6 @@ impl SendError {
             Self::Expired => "say for how long it is to be true once more, or send another code",
             Self::Erased => "send it as a new notification",
             Self::Unreadable => "start phonebox with the key that it was encrypted with",
-            Self::Template(_) => "mend the template",
             Self::Refused(refused) => refused.hint(),
             Self::ShuttingDown => "send it to another process, or to this one when it is back",
             Self::Store(error) => error.hint(),
@@ -442,6 +439,23 @@ impl Tenant {
     /// Notifications, the latest first.
     pub async fn notifications(&self, filter: Filter) -> Result<Vec<Item>, StoreError> {
         self.engine.store.notifications(&self.name, filter).await
+    }
+
+    /// What is in the log, and how much of the kind that was asked for there is, if that was: what was not sent and why, what was
+    /// refused, what was asked of the Management API. The earliest is forgotten with the notifications of its time, or when there
+    /// are [too many](LogEntry::MOST).
+    pub async fn logs(&self, logs: Logs) -> Result<(Vec<LogItem>, Option<u64>), StoreError> {
+        self.engine.store.logs(&self.name, logs).await
+    }
+
+    /// An entry of the log.
+    pub async fn log_entry(&self, id: LogId) -> Result<Option<LogItem>, StoreError> {
+        self.engine.store.log_entry(&self.name, id).await
+    }
+
+    /// Writes into the log. What cannot be written is counted, and told to the operator.
+    pub async fn log(&self, entry: LogEntry) {
+        self.engine.log(&self.name, vec![entry]).await;
     }
 
     /// Watches what happens to this tenant's notifications from now on.

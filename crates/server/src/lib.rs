@@ -117,6 +117,7 @@ pub fn router(handle: Handle, options: Options) -> Router {
             );
             management::answered(management::is_here(uri.path()), problem)
         })
+        .layer(from_fn_with_state(app.clone(), management::record))
         .layer(from_fn_with_state(app.clone(), management::gate))
         .with_state(app)
 }

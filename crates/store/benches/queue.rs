@@ -166,7 +166,7 @@ async fn once(store: Store) -> Duration {
         report: "x".repeat(400),
     };
     let sent = Then::Settled(Status::Sent);
-    let settled = store.settle("acme", leased.id, leased.lease, attempt, sent);
+    let settled = store.settle("acme", leased.id, leased.lease, attempt, sent, vec![]);
     assert!(settled.await.unwrap());
     took
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use phonebox_contract::NotificationId;
 
 use crate::error::StoreError;
+use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
@@ -35,8 +36,8 @@ pub trait Driver: Send + Sync {
         idempotency_key: [u8; 32],
     ) -> Answer<'_, Option<(NotificationId, [u8; 32])>>;
 
-    /// Writes down an attempt, and what follows it. False where the lease is no longer the row's: then the attempt is kept,
-    /// and nothing else is changed.
+    /// Writes down an attempt, what follows it, and what the log is to say of that. False where the lease is no longer the row's:
+    /// then the attempt is kept, and nothing else is changed.
     fn settle(
         &self,
         tenant: &str,
@@ -44,10 +45,11 @@ pub trait Driver: Send + Sync {
         lease: Lease,
         attempt: Attempt,
         then: Then,
+        log: Vec<LogEntry>,
     ) -> Answer<'_, bool>;
 
     /// Hands out what is due, to one tenant after the other, the longest due of each first. What it finds that has expired
-    /// meanwhile is settled as such.
+    /// meanwhile is settled as such, and in the log.
     fn claim(&self, claim: Claim) -> Answer<'_, Claimed>;
 
     /// When the next one that waits is due, whoever it belongs to.
@@ -60,7 +62,7 @@ pub trait Driver: Send + Sync {
     fn renew(&self, node: Node, of: Vec<NotificationId>) -> Answer<'_, ()>;
 
     /// Takes back what nodes hold whose leases have run out. What was lost so often that it may be what kills its nodes is
-    /// settled as exhausted. Gives all of them: each waits again or is exhausted.
+    /// settled as exhausted, and in the log. Gives all of them: each waits again or is exhausted.
     fn reap(&self, most_lost: u32) -> Answer<'_, Vec<Stands>>;
 
     /// Gives a lease back unused: there was no attempt, and the next one is due this much later. False where the lease is no
@@ -98,6 +100,22 @@ pub trait Driver: Send + Sync {
 
     /// Notifications, the latest first.
     fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>>;
+
+    /// Keeps what is to be in a tenant's log, at most [so much](LogEntry::MOST).
+    fn log(&self, tenant: &str, entries: Vec<LogEntry>) -> Answer<'_, ()>;
+
+    /// Has the log say this of notifications that the store itself settled, each with its tenant.
+    fn explain(&self, texts: Vec<(String, NotificationId, String)>) -> Answer<'_, ()>;
+
+    /// What is in a tenant's log, and how much of the kind that was asked for there is, if that was.
+    fn logs(&self, tenant: &str, logs: Logs) -> Answer<'_, (Vec<LogItem>, Option<u64>)>;
+
+    /// An entry of a tenant's log.
+    fn log_entry(&self, tenant: &str, id: LogId) -> Answer<'_, Option<LogItem>>;
+
+    /// Erases what is older than this of all logs. Gives how much, at most some hundreds: where there may be more it is to be called
+    /// again.
+    fn erase_logs(&self, older: Duration) -> Answer<'_, u64>;
 
     /// Keeps a component as the next version of an action, deploys that version and binds the action. The same component
     /// again is the same version.

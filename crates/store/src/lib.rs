@@ -1,5 +1,5 @@
 //! What phonebox keeps: the queue of notifications, actions with their versions, secrets, phone
-//! providers and templates, webhooks and what they wait for.
+//! providers and templates, webhooks and what they wait for, tenants' logs.
 //!
 //! Cast: a [`Store`] stands for a database. Behind it is a [`Driver`]; SQLite is in [`sqlite`](Store::sqlite), one file on one
 //! machine. A notification is a row with a status. Whoever delivers it holds a [`Lease`] on it, and writes only as long as
@@ -9,7 +9,7 @@
 //! once and from memory; [`Driver::settle`] writes the attempt and what follows. What waits is handed out by
 //! [`Driver::claim`], to one tenant after the other. [`Driver::reap`] takes rows back from nodes that are gone, and
 //! [`Driver::erase`] removes what nobody needs any more. Whatever settles a row leaves a [`Message`] for the tenant's webhook, if
-//! it has one, in the same transaction. Every call is one transaction, on disk when it returns.
+//! it has one, in the same transaction; whatever settles it other than by sending it leaves a [`LogEntry`]. Every call is one transaction, on disk when it returns.
 //!
 //! What it refuses to do: decide. Whether and when there is another attempt, what is in a payload, who may send: all of that is
 //! said to it. It sees no code, number or secret: they come encrypted. And no query goes without a tenant, but those that
@@ -17,12 +17,14 @@
 
 mod driver;
 mod error;
+mod log;
 mod row;
 mod sqlite;
 mod time;
 
 pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
+pub use log::{About, InvalidLogId, LogEntry, LogId, LogItem, Logs, Matches, What};
 pub use row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate, Node,

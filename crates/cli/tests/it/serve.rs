@@ -1,6 +1,7 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
 mod faults;
+mod logs;
 mod openapi;
 mod phone;
 mod readback;

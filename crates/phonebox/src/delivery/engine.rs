@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use phonebox_contract::{Event, NotificationId, Outcome, Sensitive, Status};
+use phonebox_contract::{Event, NotificationId, Outcome, Status};
 use phonebox_runtime::{Report, RunError, Secret};
 use phonebox_store::{
-    Accept, Accepted, Attempt, Claim, Leased, Node, Stands, Store, StoreError, Then,
+    Accept, Accepted, Attempt, Claim, Leased, LogEntry, Node, Stands, Store, StoreError, Then,
 };
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -18,6 +18,7 @@ use super::CODE_VALIDITY;
 use super::abuse::{AbuseLimits, Counts, Refused};
 use super::circuit::{CircuitOptions, Circuits, LeftAlone};
 use super::error::{CannotLoad, NoRunError, no_run};
+use super::log::{self, Refusals};
 use super::metrics::Metrics;
 use super::root_keys::Rotating;
 use super::route;
@@ -29,7 +30,6 @@ use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
 use crate::provider::TWILIO;
 use crate::secret::Owner;
-use crate::template;
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
 
@@ -56,7 +56,7 @@ pub struct DeliveryOptions {
     pub at_once_of_tenant: usize,
     /// Actions that are kept ready to run. Default: 1,000.
     pub ready_actions: usize,
-    /// How long settled notifications are kept. Default: 30 days.
+    /// How long settled notifications are kept, and what logs say. Default: 30 days.
     pub keep: Duration,
     /// How long attempts under way have to end when it is shut down. Default: 25 s.
     pub drain: Duration,
@@ -99,11 +99,11 @@ pub(crate) struct Engine {
     slots: Arc<Slots>,
     circuits: Circuits,
     counts: Counts,
+    refusals: Refusals,
     pub(crate) metrics: Metrics,
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// Where each tenant's notifications go.
     pub(super) routes: Mutex<LruCache<String, route::Known>>,
-    wordings: Mutex<LruCache<String, template::Known>>,
     /// What this process is at. What it does not know of any more, its lease ends.
     pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
@@ -142,11 +142,11 @@ impl Engine {
             slots: Slots::new(options.at_once, options.at_once_of_tenant),
             circuits: Circuits::new(options.circuit),
             counts: Counts::new(options.abuse.clone()),
+            refusals: Refusals::new(),
             metrics: Metrics::new(),
             options,
             ready: Mutex::new(LruCache::new(ready)),
             routes: Mutex::new(LruCache::new(ready)),
-            wordings: Mutex::new(LruCache::new(ready)),
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
@@ -206,11 +206,13 @@ impl Engine {
                     if refused == Refused::Sequence {
                         tracing::warn!(tenant, "messages go to one number after another");
                     }
+                    if let Some(entry) = self.refusals.entry(tenant, &event, refused, now) {
+                        self.log(tenant, vec![entry]).await;
+                    }
                 }
                 return before.map(|id| (id, true)).ok_or(refused.into());
             }
         };
-        let event = self.worded(tenant, event).await?;
         let slot = self.slot(tenant);
         let accept = Accept {
             id,
@@ -243,33 +245,6 @@ impl Engine {
         counted.keep();
         self.metrics.accepted.inc();
         Ok((id, false))
-    }
-
-    /// The event with the words that it is without.
-    async fn worded(&self, tenant: &str, event: Event) -> Result<Event, SendError> {
-        let notification = &event.notification;
-        let has_words = |text: &Sensitive| !text.reveal().is_empty();
-        if has_words(&notification.as_text)
-            && has_words(&notification.as_voice)
-            && notification.from.is_some()
-        {
-            return Ok(event);
-        }
-        let wording = self.wording(tenant, notification.message_type).await?;
-        let worded = template::word(wording, tenant, event).await;
-        worded.ok_or(SendError::ShuttingDown)
-    }
-
-    /// What a tenant has templates for.
-    pub(crate) fn known_wordings(&self, tenant: &str) -> template::Known {
-        lock(&self.wordings)
-            .get_or_insert(tenant.to_owned(), template::Known::default)
-            .clone()
-    }
-
-    /// A tenant's templates are others from now on.
-    pub(crate) fn reworded(&self, tenant: &str) {
-        lock(&self.wordings).pop(tenant);
     }
 
     /// What was accepted for the same request, which is no other message although it could not be accepted now.
@@ -360,47 +335,58 @@ impl Engine {
             return;
         };
         let number = leased.attempt;
-        let (report, next) = if leased.expires_at <= began {
+        if leased.expires_at <= began {
             let told = NoRunError {
                 kind: "expired",
                 message: "what it says was no longer true when its turn came".to_owned(),
                 hint: None,
             };
-            (no_run(told), Next::Settled(Status::Expired))
-        } else {
-            if let Some(wait) = self.circuits.wait(&leased, began) {
-                return self.put_off(&leased, PROVIDER_FAILING, wait).await;
+            let event = self.event(&leased, event).ok();
+            let next = Next::Settled(Status::Expired);
+            let log = log::of_attempt(&leased, event.as_deref(), None, next);
+            let attempt = Attempt {
+                number,
+                began,
+                ended: began,
+                report: no_run(told),
+            };
+            return self.settle(&leased, attempt, next, log).await;
+        }
+        if let Some(wait) = self.circuits.wait(&leased, began) {
+            return self.put_off(&leased, PROVIDER_FAILING, wait).await;
+        }
+        let event = self.event(&leased, event);
+        let of_log = event.as_ref().ok().cloned();
+        let ran = self.run(&leased, event).await;
+        self.ran(&leased, ran.as_ref().ok()).await;
+        let (report, next) = match &ran {
+            Ok(report) if report.was_crowded_out() => {
+                return self.put_off(&leased, "no_room", NO_ROOM).await;
             }
-            let ran = self.run(&leased, event).await;
-            self.ran(&leased, ran.as_ref().ok()).await;
-            match ran {
-                Ok(report) if report.was_crowded_out() => {
-                    return self.put_off(&leased, "no_room", NO_ROOM).await;
-                }
-                Ok(report) => {
-                    self.metrics
-                        .attempt(report.result.as_ref(), report.usage.wall);
-                    let next = self.next(report.result.as_ref(), &leased).await;
-                    (serde_json::to_string(&report).unwrap_or_default(), next)
-                }
-                Err(error) => {
-                    tracing::error!(
-                        tenant = leased.tenant,
-                        action = leased.action,
-                        notification = %leased.id,
-                        %error,
-                        "an action cannot be loaded",
-                    );
-                    let told = NoRunError {
-                        kind: error.kind(),
-                        message: error.to_string(),
-                        hint: error.hint(),
-                    };
-                    let next = self.next(Err(&RunError::Host), &leased).await;
-                    (no_run(told), next)
-                }
+            Ok(report) => {
+                self.metrics
+                    .attempt(report.result.as_ref(), report.usage.wall);
+                let next = self.next(report.result.as_ref(), &leased).await;
+                (serde_json::to_string(report).unwrap_or_default(), next)
+            }
+            Err(error) => {
+                tracing::error!(
+                    tenant = leased.tenant,
+                    action = leased.action,
+                    notification = %leased.id,
+                    %error,
+                    "an action cannot be loaded",
+                );
+                let told = NoRunError {
+                    kind: error.kind(),
+                    message: error.to_string(),
+                    hint: error.hint(),
+                };
+                let next = self.next(Err(&RunError::Host), &leased).await;
+                (no_run(told), next)
             }
         };
+        let log = log::of_attempt(&leased, of_log.as_deref(), Some(ran.as_ref()), next);
         let ended = self.store.now().await.unwrap_or(began);
         let attempt = Attempt {
             number,
@@ -408,7 +394,7 @@ impl Engine {
             ended,
             report,
         };
-        self.settle(&leased, attempt, next).await;
+        self.settle(&leased, attempt, next, log).await;
     }
 
     /// Learns from an attempt whether the provider works.
@@ -471,22 +457,57 @@ impl Engine {
         )
     }
 
-    async fn run(&self, leased: &Leased, event: Option<Arc<Event>>) -> Result<Report, CannotLoad> {
-        let Leased {
-            tenant, id, action, ..
-        } = leased;
-        let event = if let Some(event) = event {
-            event
-        } else {
-            let event = self.unseal(tenant, *id, &leased.payload);
-            Arc::new(event.map_err(CannotLoad::Event)?)
-        };
-        let deployment = self.deployment(tenant, action).await?;
-        Ok(deployment.attempt(event, *id, leased.attempt).await)
+    /// What is to be sent, where it is not at hand.
+    fn event(
+        &self,
+        leased: &Leased,
+        event: Option<Arc<Event>>,
+    ) -> Result<Arc<Event>, CannotDecrypt> {
+        let unsealed = || self.unseal(&leased.tenant, leased.id, &leased.payload);
+        event.map_or_else(|| unsealed().map(Arc::new), Ok)
+    }
+
+    async fn run(
+        &self,
+        leased: &Leased,
+        event: Result<Arc<Event>, CannotDecrypt>,
+    ) -> Result<Report, CannotLoad> {
+        let event = event.map_err(CannotLoad::Event)?;
+        let deployment = self.deployment(&leased.tenant, &leased.action).await?;
+        Ok(deployment.attempt(event, leased.id, leased.attempt).await)
+    }
+
+    /// Writes into a tenant's log. What cannot be written is missing there, and is told to the operator.
+    pub(crate) async fn log(&self, tenant: &str, entries: Vec<LogEntry>) {
+        let kinds: Vec<_> = entries.iter().map(|entry| entry.kind).collect();
+        if let Err(error) = self.store.log(tenant, entries).await {
+            self.metrics.log_lost.inc_by(kinds.len() as u64);
+            tracing::error!(tenant, ?kinds, %error, "the tenant's log could not be written");
+        }
+    }
+
+    /// Says in the logs what it was that the store itself settled.
+    pub(super) async fn explain(&self, all: &[Stands]) {
+        let mut texts = Vec::new();
+        for Stands { tenant, id, status } in all.iter().filter(|one| one.status.is_settled()) {
+            let found = self.store.notification(tenant, *id).await.ok().flatten();
+            let payload = self.store.payload(tenant, *id).await.ok().flatten();
+            let event = payload.and_then(|payload| self.unseal(tenant, *id, &payload).ok());
+            if let Some(found) = found {
+                let entry = log::failed(*id, &found.item.action, event.as_ref(), *status, None);
+                texts.push((tenant.clone(), *id, entry.text));
+            }
+        }
+        if !texts.is_empty()
+            && let Err(error) = self.store.explain(texts).await
+        {
+            // It is in the logs all the same.
+            tracing::error!(%error, "logs do not say what was not sent");
+        }
     }
 
     /// Writes down what came of an attempt. While the store fails, it is tried again: what was sent must not be forgotten.
-    async fn settle(&self, leased: &Leased, attempt: Attempt, next: Next) {
+    async fn settle(&self, leased: &Leased, attempt: Attempt, next: Next, log: Vec<LogEntry>) {
         let Leased {
             tenant, id, lease, ..
         } = leased;
@@ -496,9 +517,9 @@ impl Engine {
         };
         let [mut again, longest] = STORE_AGAIN;
         loop {
-            let settled = self
-                .store
-                .settle(tenant, *id, *lease, attempt.clone(), then);
+            let settled =
+                self.store
+                    .settle(tenant, *id, *lease, attempt.clone(), then, log.clone());
             match settled.await {
                 Ok(true) => break,
                 Ok(false) => {
@@ -724,6 +745,7 @@ impl Engine {
                     return LOOK;
                 }
             };
+            self.explain(&claimed.expired).await;
             for Stands { tenant, id, status } in claimed.expired {
                 tracing::info!(tenant, notification = %id, %status, "a notification is settled");
                 self.tell(&tenant, id, status);

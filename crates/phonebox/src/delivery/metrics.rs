@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     pub(super) late: Counter,
     pub(super) lost: Counter,
     pub(super) store_errors: Counter,
+    pub(super) log_lost: Counter,
     left_alone: Gauge,
     waiting: Family<StatusLabel, Gauge>,
     oldest_seconds: Gauge<f64, AtomicU64>,
@@ -69,6 +70,7 @@ impl Metrics {
             late: Counter::default(),
             lost: Counter::default(),
             store_errors: Counter::default(),
+            log_lost: Counter::default(),
             left_alone: Gauge::default(),
             waiting: Family::default(),
             oldest_seconds: Gauge::default(),
@@ -100,6 +102,11 @@ impl Metrics {
             "store_errors",
             "Failures of the store",
             &metrics.store_errors,
+        );
+        counter(
+            "log_entries_lost",
+            "Entries of tenants' logs that could not be written",
+            &metrics.log_lost,
         );
         registry.register(
             "notifications_refused",

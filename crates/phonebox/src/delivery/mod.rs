@@ -6,6 +6,7 @@ mod country;
 mod deliveries;
 mod engine;
 mod error;
+mod log;
 mod metrics;
 mod root_keys;
 mod route;

@@ -49,6 +49,7 @@ impl Engine {
             notifications = reaped.len(),
             "what was under way when its process ended is tried again",
         );
+        self.explain(&reaped).await;
         for Stands { tenant, id, status } in reaped {
             if status.is_settled() {
                 tracing::error!(tenant, notification = %id, "its process ended too often; it is given up");
@@ -63,6 +64,9 @@ impl Engine {
 
     async fn erase(&self) -> Result<(), StoreError> {
         while self.store.erase(self.options.keep).await? != (0, 0) {
+            tokio::task::yield_now().await;
+        }
+        while self.store.erase_logs(self.options.keep).await? != 0 {
             tokio::task::yield_now().await;
         }
         Ok(())

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use phonebox::egress::{Egress, Origin};
-use phonebox::store::{Accept, Claim, Clock, Filter, Node, Notification, Options, Sqlite, Time};
+use phonebox::store::{
+    Accept, Claim, Clock, Filter, LogItem, Logs, Node, Notification, Options, Sqlite, Time,
+};
 use phonebox::{
     AbuseLimits, Action, CannotRotate, CannotStart, Deliveries, DeliveryMethod, DeliveryOptions,
     Event, Happened, Keys, NewProvider, NotificationId, Phonebox, ProviderConfiguration,
@@ -293,7 +295,44 @@ async fn what_the_store_settles_is_told_like_all_else() {
     )
     .await;
     assert_eq!(sent.settled().await.unwrap(), Status::Expired);
+    // The log says what it was as far as that can be known, and of what could not be read that it was not sent.
+    let found = logs(&tenant).await;
+    let failed: Vec<_> = found.iter().filter(|(kind, ..)| kind == "fn").collect();
+    let of = |id: NotificationId| {
+        let mut of_one = failed.iter().filter(|(_, of, _)| *of == Some(id));
+        let details = &of_one.next().unwrap_or_else(|| panic!("{found:#?}")).2["details"];
+        assert!(of_one.next().is_none(), "{found:#?}");
+        details.clone()
+    };
+    let (late, doomed) = (of(sent.id()), of(doomed_id));
+    assert_eq!(
+        (&late["status"], &late["to"]),
+        (&"expired".into(), &"+1••••••••00".into())
+    );
+    assert_eq!(
+        (&doomed["status"], &doomed["to"]),
+        (&"exhausted".into(), &().into())
+    );
+    assert_eq!(doomed["error"], "its process ended as often as it may");
     deliveries.shutdown().await;
+}
+
+/// What is in a tenant's log, the earliest first: types, notifications and what is said.
+async fn logs(tenant: &Tenant) -> Vec<(String, Option<NotificationId>, serde_json::Value)> {
+    let all = Logs {
+        only: None,
+        after: None,
+        latest_first: false,
+        skip: 0,
+        most: 100,
+        count: false,
+    };
+    let (found, _) = tenant.logs(all).await.unwrap();
+    let said = |item: LogItem| {
+        let text = serde_json::from_str(&item.text.unwrap()).unwrap();
+        (item.kind, item.notification, text)
+    };
+    found.into_iter().map(said).collect()
 }
 
 #[tokio::test]
@@ -782,7 +821,22 @@ async fn q10_a_number_is_not_bombed() {
         panic!("{refused}")
     };
     assert_eq!(refused.after(), Some(Duration::from_secs(30)));
-    platform.clock.advance(Duration::from_secs(30));
+    // The log has the first, and then how many there were.
+    for _ in 0..3 {
+        platform.clock.advance(Duration::from_millis(3_500));
+        tenant.send(event("three")).await.unwrap_err();
+    }
+    let found = logs(&tenant).await;
+    let counts: Vec<_> = found
+        .iter()
+        .map(|(_, _, said)| &said["details"]["count"])
+        .collect();
+    assert_eq!(counts, [1, 3], "{found:#?}");
+    assert_eq!(found[0].0, "limit_phone");
+    let details = &found[0].2["details"];
+    assert_eq!(details["trigger_time"], "2023-11-14T22:13:20Z");
+    assert_eq!(details["reset_time"], "2023-11-14T22:13:50Z");
+    platform.clock.advance(Duration::from_millis(19_500));
     let later = tenant.send(event("four")).await.unwrap();
     assert_eq!(later.settled().await.unwrap(), Status::Sent);
     assert_eq!(first.settled().await.unwrap(), Status::Sent);

@@ -2,16 +2,19 @@
 //! Its source is Auth0's documentation of its Management API v2 and what it was seen to answer.
 //!
 //! Cast: the [`gate`] is before all of it; [`Managing`] is who asks, by the token in `Authorization`; a [`Refusal`] is an error as Auth0's clients read it;
-//! a [`Page`] is which part of a list is asked for. One file for each kind of thing.
+//! a [`Page`] is which part of a list is asked for. One file for each kind of thing. What is asked to be changed is
+//! [recorded](record) in the tenant's log, whoever answers it.
 //!
 //! What Auth0 has beyond that is answered as to somebody who lacks the scope for it: Auth0's clients take that as something to
 //! leave out, and go on, where "there is nothing at this address" would end them.
 
 mod gate;
+mod logs;
 mod page;
 mod providers;
+mod recorded;
 mod refusal;
-mod templates;
+mod search;
 
 use std::sync::Arc;
 
@@ -21,12 +24,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use phonebox::{Scope, Tenant};
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::caller::Asking;
 use crate::{App, Problem};
 
 pub(crate) use gate::gate;
 pub(crate) use page::{Page, listed};
+pub(crate) use recorded::record;
 pub(crate) use refusal::{Body, Id, Query, Refusal};
 
 /// Where all of it is.
@@ -35,8 +40,9 @@ pub(crate) const BASE: &str = "/api/v2";
 /// Every address, with what it says of itself.
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(logs::list))
+        .routes(routes!(logs::show))
         .merge(providers::routes())
-        .merge(templates::routes())
 }
 
 /// Whether an address belongs to it.
@@ -69,6 +75,16 @@ impl Managing {
             return Err(Refusal::insufficient_scope(scope.as_str()));
         }
         self.0.tenant(app, scope).map_err(Refusal::from)
+    }
+
+    /// The tenant, for something that this token must be good for by one of these.
+    pub(crate) fn tenant_by_any(&self, app: &App, scopes: &[Scope]) -> Result<Tenant, Refusal> {
+        let scope = scopes.iter().find(|scope| self.0.caller.may(**scope));
+        let scope = scope.ok_or_else(|| {
+            let wanted: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+            Refusal::insufficient_scope(&wanted.join(","))
+        })?;
+        self.tenant(app, *scope)
     }
 }
 

@@ -319,12 +319,6 @@ impl From<ProviderError> for Refusal {
 
 impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
-        match error {
-            SendError::Template(_) => Self::new(
-                StatusCode::BAD_REQUEST,
-                format!("{error}: {}", error.hint()),
-            ),
-            error => crate::Problem::from(error).into(),
-        }
+        crate::Problem::from(error).into()
     }
 }

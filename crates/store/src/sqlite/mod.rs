@@ -1,6 +1,7 @@
 //! SQLite, in the process: one file, one process.
 
 mod actions;
+mod log;
 mod phone;
 mod queue;
 mod sealed;
@@ -20,6 +21,7 @@ use self::queue::Cursor;
 use self::writer::Writer;
 use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
+use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
     Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
     Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
@@ -204,11 +206,17 @@ impl Driver for Sqlite {
         lease: Lease,
         attempt: Attempt,
         then: Then,
+        log: Vec<LogEntry>,
     ) -> Answer<'_, bool> {
         let tenant = tenant.to_owned();
         let clock = self.clock.clone();
         Box::pin(self.writer.write_or_undo_all(move |connection| {
-            queue::settle(connection, clock.now(), &tenant, id, lease, &attempt, then)
+            let now = clock.now();
+            let settled = queue::settle(connection, now, &tenant, id, lease, &attempt, then)?;
+            for entry in log.iter().filter(|_| settled) {
+                log::keep(connection, now, &tenant, entry)?;
+            }
+            Ok(settled)
         }))
     }
 
@@ -286,6 +294,35 @@ impl Driver for Sqlite {
     fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>> {
         let tenant = tenant.to_owned();
         Box::pin(self.read(move |connection| queue::notifications(connection, &tenant, filter)))
+    }
+
+    fn log(&self, tenant: &str, entries: Vec<LogEntry>) -> Answer<'_, ()> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| {
+            let mut entries = entries.iter();
+            entries.try_for_each(|entry| log::keep(connection, now, &tenant, entry))
+        }))
+    }
+
+    fn explain(&self, texts: Vec<(String, NotificationId, String)>) -> Answer<'_, ()> {
+        Box::pin(self.write(move |connection, _| {
+            let mut texts = texts.iter();
+            texts.try_for_each(|(tenant, id, text)| log::explain(connection, tenant, *id, text))
+        }))
+    }
+
+    fn logs(&self, tenant: &str, logs: Logs) -> Answer<'_, (Vec<LogItem>, Option<u64>)> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| log::entries(connection, &tenant, &logs)))
+    }
+
+    fn log_entry(&self, tenant: &str, id: LogId) -> Answer<'_, Option<LogItem>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| log::entry(connection, &tenant, id)))
+    }
+
+    fn erase_logs(&self, older: Duration) -> Answer<'_, u64> {
+        Box::pin(self.write(move |connection, now| log::erase(connection, now - older)))
     }
 
     fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version> {

@@ -7,7 +7,7 @@ use phonebox_contract::{NotificationId, Status};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{sql, time, webhooks, writer};
+use super::{log, sql, time, webhooks, writer};
 use crate::driver::Store;
 use crate::row::{
     Accept, Accepted, Attempt, Claim, Claimed, Depth, Filter, Item, Lease, Leased, Node,
@@ -275,6 +275,7 @@ fn lease_next(
                 )?
                 .execute(params![seq, sql(now)])?;
             webhooks::leave(connection, now, tenant, id, None)?;
+            log::keep_failed(connection, now, tenant, id)?;
             expired.push(Stands {
                 tenant: tenant.to_owned(),
                 id,
@@ -382,6 +383,7 @@ pub(super) fn reap(
         .collect::<rusqlite::Result<Vec<Stands>>>()?;
     for stands in reaped.iter().filter(|one| one.status.is_settled()) {
         webhooks::leave(connection, now, &stands.tenant, stands.id, None)?;
+        log::keep_failed(connection, now, &stands.tenant, stands.id)?;
     }
     Ok(reaped)
 }

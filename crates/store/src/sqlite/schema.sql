@@ -90,6 +90,22 @@ CREATE TABLE webhook_message (
 CREATE INDEX webhook_message_due ON webhook_message (tenant, run_at);
 CREATE INDEX webhook_message_of ON webhook_message (tenant, notification);
 
+-- What a tenant is told of, beside its notifications. What is sent leaves nothing here.
+CREATE TABLE log (
+    seq INTEGER NOT NULL PRIMARY KEY,               -- in the order in which they came, and a thousand times the time or more
+    tag INTEGER NOT NULL,                           -- random: no tenant can name an entry of another's
+    tenant TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    about TEXT NOT NULL CHECK (about = 'delivery' OR about = 'management'),
+    place INTEGER NOT NULL,                         -- among those of its tenant about the same
+    type TEXT NOT NULL,
+    notification BLOB,
+    text TEXT,                                      -- JSON; none: the store settled it, and nobody has said more yet
+    UNIQUE (tenant, about, place)
+) STRICT;
+CREATE INDEX log_of_tenant ON log (tenant, seq);
+CREATE INDEX log_to_explain ON log (tenant, notification) WHERE text IS NULL;
+
 CREATE TABLE artifact (
     tenant TEXT NOT NULL,
     digest BLOB NOT NULL CHECK (length(digest) = 32),

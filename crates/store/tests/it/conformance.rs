@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, Message, NewPhoneProvider,
-    NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
-    PutWebhook, Receipt, Received, Sealed, SigningKey, Store, TenantItem, Then, Told,
+    About, Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, LogEntry, LogItem, Logs,
+    Matches, Message, NewPhoneProvider, NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate,
+    PhoneProvider, PhoneTemplate, Place, PutWebhook, Receipt, Received, Sealed, SigningKey, Store,
+    TenantItem, Then, Told, What,
 };
 
 use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy, stands};
@@ -54,6 +55,9 @@ conformance!(
         api_keys_are_their_tenants,
         a_tenant_has_one_phone_provider,
         a_tenant_has_a_template_for_each_type,
+        whatever_fails_is_in_its_tenants_log,
+        a_log_is_searched,
+        a_log_has_so_much_and_no_more,
         whatever_settles_leaves_a_message,
         messages_wait_and_are_given_up,
         a_mark_is_made_once,
@@ -735,6 +739,237 @@ pub(crate) async fn a_tenant_has_a_template_for_each_type(fresh: Fresh) {
     assert_eq!(store.phone_templates("acme").await.unwrap(), [expected]);
 }
 
+fn entry(kind: &'static str, text: &str) -> LogEntry {
+    LogEntry {
+        about: About::Management,
+        kind,
+        notification: None,
+        text: text.to_owned(),
+    }
+}
+
+const ALL: Logs = Logs {
+    only: None,
+    after: None,
+    latest_first: false,
+    skip: 0,
+    most: 100,
+    count: false,
+};
+
+async fn logs(fresh: &Fresh, tenant: &str) -> Vec<LogItem> {
+    fresh.store.logs(tenant, ALL).await.unwrap().0
+}
+
+pub(crate) async fn whatever_fails_is_in_its_tenants_log(fresh: Fresh) {
+    let now = fresh.clock.now();
+    let of = |leased: &phonebox_store::Leased, kind| LogEntry {
+        about: About::Delivery,
+        notification: Some(leased.id),
+        ..entry(kind, r#"{"a":1}"#)
+    };
+    // With what it settles, if that is settled.
+    let leased = fresh.lease("acme").await;
+    let both = vec![of(&leased, "actions_execution_failed"), of(&leased, "fn")];
+    let dropped = Then::Settled(Status::Dropped);
+    assert!(fresh.settle_with(&leased, dropped, both.clone()).await);
+    assert!(!fresh.settle_with(&leased, dropped, both).await);
+    let found = logs(&fresh, "acme").await;
+    let kinds: Vec<_> = found.iter().map(|item| &*item.kind).collect();
+    assert_eq!(kinds, ["actions_execution_failed", "fn"]);
+    for item in &found {
+        assert_eq!((item.at, item.notification), (now, Some(leased.id)));
+        assert_eq!(item.text.as_deref(), Some(r#"{"a":1}"#));
+    }
+    assert!(found[0].id < found[1].id, "{found:?}");
+    assert_eq!(found[0].id.to_string().parse(), Ok(found[0].id));
+
+    // By itself it says what it settles itself, and once what that was.
+    let expired = fresh.queue("acme").await;
+    let lost = fresh.lease("other").await.id;
+    fresh.clock.advance(VALID);
+    assert_eq!(fresh.claim(10).await, []);
+    assert_eq!(fresh.reap(1).await, 1);
+    let found = logs(&fresh, "acme").await;
+    let item = &found[2];
+    assert_eq!((&*item.kind, item.notification), ("fn", Some(expired)));
+    assert_eq!(item.text, None);
+    let explain = |text: &str| {
+        let of = |tenant: &str, id| (tenant.to_owned(), id, text.to_owned());
+        fresh
+            .store
+            .explain(vec![of("acme", expired), of("acme", lost)])
+    };
+    explain(r#"{"b":2}"#).await.unwrap();
+    explain(r#"{"c":3}"#).await.unwrap();
+    let found = logs(&fresh, "acme").await;
+    assert_eq!(found[2].text.as_deref(), Some(r#"{"b":2}"#));
+    let of_other = logs(&fresh, "other").await;
+    assert_eq!(of_other.len(), 1);
+    assert_eq!(
+        (of_other[0].notification, &of_other[0].text),
+        (Some(lost), &None)
+    );
+
+    // What is taken back did not fail, and what is sent did not either.
+    let canceled = fresh.queue("acme").await;
+    assert!(fresh.store.cancel("acme", canceled).await.unwrap());
+    let sent = fresh.lease("acme").await;
+    assert!(fresh.settle(&sent, Then::Settled(Status::Sent)).await);
+    assert_eq!(logs(&fresh, "acme").await.len(), 3);
+
+    // One by one, each its tenant's.
+    let id = found[0].id;
+    let one = async |tenant: &str, id| fresh.store.log_entry(tenant, id).await.unwrap();
+    assert_eq!(one("acme", id).await.as_ref(), Some(&found[0]));
+    assert_eq!(one("other", id).await, None);
+    let mut forged = id.to_string();
+    forged.replace_range(31.., if forged.ends_with('0') { "1" } else { "0" });
+    assert_eq!(one("acme", forged.parse().unwrap()).await, None);
+    for text in ["", "0", &forged[1..], "+00000000000000000000000000000000"] {
+        assert!(text.parse::<phonebox_store::LogId>().is_err(), "{text}");
+    }
+
+    // As long as it is kept.
+    fresh.clock.advance(Duration::from_secs(1));
+    assert_eq!(fresh.store.erase_logs(VALID).await.unwrap(), 2);
+    assert_eq!(logs(&fresh, "acme").await.len(), 1);
+    fresh.clock.advance(VALID);
+    assert_eq!(fresh.store.erase_logs(VALID).await.unwrap(), 2);
+    // What comes then is later all the same.
+    fresh
+        .store
+        .log("acme", vec![entry("sapi", "{}")])
+        .await
+        .unwrap();
+    assert!(logs(&fresh, "acme").await[0].id > found[2].id);
+}
+
+pub(crate) async fn a_log_is_searched(fresh: Fresh) {
+    let texts = [
+        ("sapi", r#"{"ip":"127.0.0.1","details":{"n":1,"a.b":"x"}}"#),
+        (
+            "fapi",
+            r#"{"ip":"127.0.0.10","details":{"n":10,"say":"50% Off_\\"}}"#,
+        ),
+        ("fapi", r#"{"ip":"10.0.0.1"}"#),
+        ("SAPI", "{}"),
+    ];
+    let mut begins = Vec::new();
+    for (kind, text) in texts {
+        begins.push(fresh.clock.now());
+        let kept = fresh.store.log("acme", vec![entry(kind, text)]);
+        kept.await.unwrap();
+        fresh.clock.advance(Duration::from_millis(1));
+    }
+    let of_other = fresh.store.log("other", vec![entry("sapi", texts[0].1)]);
+    of_other.await.unwrap();
+    let all = logs(&fresh, "acme").await;
+    let find = async |only: Matches| {
+        let logs = Logs {
+            only: Some(only),
+            count: true,
+            ..ALL
+        };
+        let (found, total) = fresh.store.logs("acme", logs).await.unwrap();
+        assert_eq!(total, Some(found.len() as u64));
+        let place = |item| all.iter().position(|one| one == item).unwrap();
+        found.iter().map(place).collect::<Vec<_>>()
+    };
+    let text = |names: &[&str]| What::Text(names.iter().map(|&name| name.to_owned()).collect());
+    let is = |what: &What, parts: &[&str]| {
+        let parts = parts.iter().map(|&part| part.to_owned()).collect();
+        Matches::Is(what.clone(), parts)
+    };
+    let (ip, say) = (text(&["ip"]), text(&["details", "say"]));
+    let number = text(&["details", "n"]);
+    for (only, expected) in [
+        (is(&What::Kind, &["fapi"]), vec![1, 2]),
+        (is(&What::Kind, &["sapi"]), vec![0, 3]),
+        (is(&What::Kind, &["fap"]), vec![]),
+        (is(&What::Kind, &["fa", ""]), vec![1, 2]),
+        (is(&What::Kind, &["", "", "api"]), vec![0, 1, 2, 3]),
+        (is(&ip, &["127.0.0.1"]), vec![0]),
+        (is(&ip, &["127.0.0.1", ""]), vec![0, 1]),
+        (is(&number, &["1"]), vec![0]),
+        (is(&text(&["details", "a.b"]), &["x"]), vec![0]),
+        (is(&text(&["details", "a", "b"]), &["x"]), vec![]),
+        (is(&text(&["details\"", "'; --"]), &["x"]), vec![]),
+        // What LIKE takes for something else is itself.
+        (is(&say, &["50% off_\\"]), vec![1]),
+        (is(&say, &["50%", "_\\"]), vec![1]),
+        (is(&say, &["5%", "\\"]), vec![]),
+        (is(&say, &["50_", ""]), vec![]),
+        (Matches::Has(ip.clone()), vec![0, 1, 2]),
+        (
+            Matches::Not(Box::new(is(&ip, &["127.0.0.1"]))),
+            vec![1, 2, 3],
+        ),
+        (Matches::Not(Box::new(Matches::Has(ip.clone()))), vec![3]),
+        (
+            Matches::Within(Some(begins[1]), Some(begins[3])),
+            vec![1, 2],
+        ),
+        (Matches::Within(None, Some(begins[1])), vec![0]),
+        (Matches::Within(None, None), vec![0, 1, 2, 3]),
+        (is(&What::Id, &[&all[2].id.to_string()]), vec![2]),
+        (Matches::All(vec![]), vec![0, 1, 2, 3]),
+        (Matches::Any(vec![]), vec![]),
+        (
+            Matches::All(vec![
+                is(&What::Kind, &["fapi"]),
+                Matches::Any(vec![is(&number, &["10"]), is(&number, &["1"])]),
+            ]),
+            vec![1],
+        ),
+    ] {
+        assert_eq!(find(only.clone()).await, expected, "{only:?}");
+    }
+
+    let ask = async |logs: Logs| {
+        let (found, total) = fresh.store.logs("acme", logs).await.unwrap();
+        assert_eq!(total, None);
+        found
+    };
+    let latest = Logs {
+        latest_first: true,
+        skip: 1,
+        most: 2,
+        ..ALL
+    };
+    assert_eq!(ask(latest).await, [all[2].clone(), all[1].clone()]);
+    let after = |item: &LogItem| Logs {
+        after: Some(item.id),
+        most: 1,
+        ..ALL
+    };
+    assert_eq!(ask(after(&all[0])).await, all[1..2]);
+    assert_eq!(ask(after(&all[3])).await, []);
+}
+
+pub(crate) async fn a_log_has_so_much_and_no_more(fresh: Fresh) {
+    let most = LogEntry::MOST as usize;
+    let first = fresh.store.log("acme", vec![entry("sapi", "{}")]);
+    first.await.unwrap();
+    let failed = LogEntry {
+        about: About::Delivery,
+        ..entry("fn", "{}")
+    };
+    let many = fresh.store.log("acme", vec![failed; most + 5]);
+    many.await.unwrap();
+    let ask = async |kind: &str| {
+        let logs = Logs {
+            only: Some(Matches::Is(What::Kind, vec![kind.to_owned()])),
+            count: true,
+            ..ALL
+        };
+        fresh.store.logs("acme", logs).await.unwrap().1
+    };
+    assert_eq!(ask("fn").await, Some(most as u64));
+    // What is about something else stays.
+    assert_eq!(ask("sapi").await, Some(1));
+}
+
 fn webhook(sealed: u8) -> PutWebhook {
     PutWebhook {
         url: "https://example.com/hook".to_owned(),
@@ -995,8 +1230,8 @@ pub(crate) async fn many_at_once(fresh: Fresh) {
                     taken.fetch_add(1, Ordering::SeqCst);
                     let attempt = crate::harness::attempt(1, clock.now());
                     let sent = Then::Settled(Status::Sent);
-                    let settled =
-                        store.settle(&leased.tenant, leased.id, leased.lease, attempt, sent);
+                    let (id, lease) = (leased.id, leased.lease);
+                    let settled = store.settle(&leased.tenant, id, lease, attempt, sent, vec![]);
                     assert!(settled.await.unwrap());
                 }
                 tokio::task::yield_now().await;

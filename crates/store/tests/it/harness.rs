@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use phonebox_contract::{NotificationId, Status};
 use phonebox_store::{
-    Accept, Accepted, Attempt, Claim, Claimed, Clock, Deploy, Leased, Node, Options, Sqlite,
-    Stands, Store, Then, Time,
+    Accept, Accepted, Attempt, Claim, Claimed, Clock, Deploy, Leased, LogEntry, Node, Options,
+    Sqlite, Stands, Store, Then, Time,
 };
 use tempfile::TempDir;
 
@@ -79,11 +79,20 @@ impl Fresh {
     }
 
     pub(crate) async fn settle(&self, leased: &Leased, then: Then) -> bool {
+        self.settle_with(leased, then, Vec::new()).await
+    }
+
+    pub(crate) async fn settle_with(
+        &self,
+        leased: &Leased,
+        then: Then,
+        log: Vec<LogEntry>,
+    ) -> bool {
         let attempt = attempt(leased.attempt, self.clock.now());
         let Leased {
             tenant, id, lease, ..
         } = leased;
-        let settled = self.store.settle(tenant, *id, *lease, attempt, then);
+        let settled = self.store.settle(tenant, *id, *lease, attempt, then, log);
         settled.await.unwrap()
     }
 

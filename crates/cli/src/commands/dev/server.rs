@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 
 use super::super::serve::{DATABASE, listen};
 use crate::dirs;
-use crate::embedded;
 use crate::failure::Failure;
 use crate::inbox::Inbox;
 use crate::stage;
@@ -95,8 +94,7 @@ async fn start(phonebox: &Phonebox, folder: &Path) -> Result<Deliveries, Failure
         largest: None,
     };
     let store = Store::new(Sqlite::open(folder.join(DATABASE), options).await?);
-    let mut options = DeliveryOptions::default();
-    options.twilio = Some(embedded::twilio()?);
+    let options = DeliveryOptions::default();
     Ok(phonebox.start(store, Keys::generate(), options).await?)
 }
 

@@ -1,0 +1,187 @@
+//! Writes down in the tenant's log what is asked to be changed: by whom, where and with what result, and nothing of what.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use phonebox::store::{About, LogEntry};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Refusal, is_here};
+use crate::App;
+use crate::caller::Asking;
+use crate::limits::Peer;
+use crate::problem::ProblemCode;
+
+/// Longest that is kept of what a caller says it is, in characters.
+const AGENT: usize = 256;
+
+/// What is asked goes on to its end, and is written down, though whoever asked may be gone.
+pub(crate) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || !is_here(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let asked = Asked::new(&mut parts).await;
+    let asking = parts.extensions.get::<Arc<Asking>>().cloned();
+    let answering = tokio::spawn(async move {
+        let response = next.run(Request::from_parts(parts, body)).await;
+        if let (Some(asked), Some(asking)) = (asked, asking)
+            && let Some(tenant) = &asking.tenant
+        {
+            let entry = asked.entry(&asking.caller.id, &response);
+            app.0.handle.tenant(tenant).log(entry).await;
+        }
+        response
+    });
+    answering.await.unwrap_or_else(|_| {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refusal::new(status, "phonebox failed; its log says why").into_response()
+    })
+}
+
+/// What is written down of a request.
+struct Asked {
+    method: Method,
+    path: String,
+    ip: Option<String>,
+    agent: Option<String>,
+}
+
+/// What is kept of it.
+#[derive(Serialize)]
+struct Text<'a> {
+    description: String,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(rename = "isMobile", skip_serializing_if = "Option::is_none")]
+    is_mobile: Option<bool>,
+    details: Value,
+}
+
+impl Asked {
+    /// None where there is nothing at the address.
+    async fn new(parts: &mut Parts) -> Option<Self> {
+        let matched: MatchedPath = parts.extensions.get().cloned()?;
+        let ids = RawPathParams::from_request_parts(parts, &()).await.ok();
+        Some(Self {
+            method: parts.method.clone(),
+            path: path(matched.as_str(), ids.as_ref()),
+            ip: parts
+                .extensions
+                .get()
+                .map(|Peer(ip)| ip.to_canonical().to_string()),
+            agent: agent(&parts.headers),
+        })
+    }
+
+    fn entry(&self, client: &str, response: &Response) -> LogEntry {
+        let Self {
+            method,
+            path,
+            ip,
+            agent,
+        } = self;
+        let status = response.status();
+        let mut answer = json!({ "statusCode": status.as_u16() });
+        if let Some(ProblemCode(code)) = response.extensions().get()
+            && let Some(answer) = answer.as_object_mut()
+        {
+            answer.insert("error".to_owned(), json!(code));
+        }
+        let text = Text {
+            description: format!("{method} {path}"),
+            client_id: client,
+            ip: ip.as_deref(),
+            user_agent: agent.as_deref(),
+            is_mobile: agent.as_deref().map(|agent| agent.contains("Mobi")),
+            details: json!({
+                "request": { "method": method.as_str().to_ascii_lowercase(), "path": path },
+                "response": answer,
+            }),
+        };
+        LogEntry {
+            about: About::Management,
+            kind: if status.is_success() { "sapi" } else { "fapi" },
+            notification: None,
+            text: serde_json::to_string(&text).unwrap_or_default(),
+        }
+    }
+}
+
+/// The address without what could be anything: of what stands for its parameters only what is built like an id.
+fn path(matched: &str, ids: Option<&RawPathParams>) -> String {
+    let mut path = matched.to_owned();
+    for (name, id) in ids.into_iter().flatten() {
+        if is_id(id) {
+            path = path.replace(&format!("{{{name}}}"), id);
+        }
+    }
+    path
+}
+
+/// A UUID, an id of Auth0's such as `pro_…`, or a trigger's.
+fn is_id(text: &str) -> bool {
+    let is_uuid = || {
+        let mut parts = text.split('-');
+        let lengths = [8, 4, 4, 4, 12];
+        lengths.iter().all(|length| {
+            let part = parts.next().unwrap_or_default();
+            part.len() == *length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }) && parts.next().is_none()
+    };
+    let is_of_kind = || {
+        let (kind, rest) = text.split_once('_').unwrap_or_default();
+        kind.len() == 3
+            && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+            && rest.len() == 22
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let is_word = || {
+        (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    is_uuid() || is_of_kind() || is_word()
+}
+
+fn agent(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.chars().take(AGENT).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l05_what_may_be_a_number_is_no_id() {
+        for id in [
+            "019a7c3e-5b7d-7c1a-8f0e-2d4c6b8a0f1e",
+            "pro_4nNSkC1Gz3vLBuFzoiHA3V",
+            "custom-phone-provider",
+        ] {
+            assert!(is_id(id), "{id}");
+        }
+        for other in [
+            "",
+            "+14155550100",
+            "14155550100",
+            "pro_14155550100",
+            "492016",
+            "019a7c3e-5b7d-7c1a-8f0e-2d4c6b8a0f1e-14155550100",
+            "a secret",
+        ] {
+            assert!(!is_id(other), "{other}");
+        }
+    }
+}
