@@ -8,7 +8,7 @@
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
 //! outlives the process. What delivers it is the action that it deployed or, if its [`Provider`] says so, the built-in one.
 //! What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`]; what fails is in the
-//! tenant's [log](Tenant::logs).
+//! tenant's [log](Tenant::logs). [`ApiKeys`] and [`Tokens`] say who calls an API.
 //!
 //! One notification in order: the event goes to the deployment; the action runs in a sandbox that reaches only what its
 //! manifest asks for, below the operator's ceiling; its outcome and the schedule decide whether to try again, and when.

@@ -332,3 +332,148 @@ impl fmt::Debug for Tokens {
         f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use phonebox_store::{Clock, Options, Sqlite};
+
+    use super::*;
+    use crate::api_key::ApiKeys;
+
+    /// A store, its clock, and somebody with a key.
+    struct Bench {
+        clock: Clock,
+        store: Store,
+        keys: Keys,
+        caller: Caller,
+        issuer: Issuer,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Clock::manual(Time::from_millis(1_000_000_000_000));
+            let options = Options {
+                clock: clock.clone(),
+                largest: None,
+            };
+            let store = Sqlite::open(folder.path().join("db"), options).await;
+            let store = Store::new(store.unwrap());
+            let api_keys = ApiKeys::new(store.clone());
+            let scopes = [Scope::ReadActions, Scope::ReadLogs];
+            let made = api_keys.create(Some("acme"), &scopes).await.unwrap();
+            let caller = api_keys.authenticate(made.key.reveal()).await.unwrap();
+            let issuer = |host: &str| Issuer {
+                name: format!("https://{host}/"),
+                audience: format!("https://{host}/api/v2/"),
+            };
+            Self {
+                clock,
+                store,
+                keys: Keys::generate(),
+                caller: caller.unwrap(),
+                issuer: issuer("pb.example"),
+                _folder: folder,
+            }
+        }
+
+        /// As another process has them.
+        fn tokens(&self) -> Tokens {
+            Tokens::new(self.store.clone(), self.keys.clone())
+        }
+
+        async fn issue(&self, tokens: &Tokens) -> Sensitive {
+            let issued = tokens.issue(&self.issuer, &self.caller, None).await;
+            issued.unwrap().token
+        }
+
+        async fn says(&self, tokens: &Tokens, token: &Sensitive) -> String {
+            match tokens.authenticate(&self.issuer, token.reveal()).await {
+                Ok(caller) if caller == self.caller => "good".to_owned(),
+                Ok(caller) => panic!("{caller:?}"),
+                Err(error) => error.to_string(),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_good_for_a_day_where_it_was_issued() {
+        let bench = Bench::new().await;
+        let tokens = bench.tokens();
+        let token = bench.issue(&tokens).await;
+        bench.clock.advance(VALID);
+        assert_eq!(bench.says(&tokens, &token).await, "good");
+        bench.clock.advance(LEEWAY);
+        assert_eq!(
+            bench.says(&tokens, &token).await,
+            TokenError::Expired.to_string()
+        );
+        let token = bench.issue(&tokens).await;
+        for (name, audience) in [
+            ("https://evil.example/", &*bench.issuer.audience),
+            (&bench.issuer.name, "https://pb.example/api/v3/"),
+        ] {
+            let elsewhere = Issuer {
+                name: name.to_owned(),
+                audience: audience.to_owned(),
+            };
+            let refused = tokens.authenticate(&elsewhere, token.reveal()).await;
+            assert!(matches!(refused, Err(TokenError::Audience)), "{refused:?}");
+        }
+        bench.store.remove_api_key(&bench.caller.id).await.unwrap();
+        assert_eq!(
+            bench.says(&tokens, &token).await,
+            TokenError::Revoked.to_string()
+        );
+    }
+
+    #[tokio::test]
+    async fn one_key_signs_whoever_makes_it() {
+        let bench = Bench::new().await;
+        let processes: Vec<_> = (0..8).map(|_| bench.tokens()).collect();
+        let mut issued = Vec::new();
+        for tokens in &processes {
+            issued.push(bench.issue(tokens).await);
+        }
+        for tokens in &processes {
+            for token in &issued {
+                assert_eq!(bench.says(tokens, token).await, "good");
+            }
+            assert_eq!(tokens.verified_by().await.unwrap().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_replaced_key_signed_is_good_for_a_day() {
+        let bench = Bench::new().await;
+        let tokens = bench.tokens();
+        let old = bench.issue(&tokens).await;
+        tokens.rotate().await.unwrap();
+        let new = bench.issue(&tokens).await;
+        assert_eq!(bench.says(&tokens, &old).await, "good");
+        assert_eq!(tokens.verified_by().await.unwrap().len(), 2);
+        bench.clock.advance(VALID);
+        // It has not quite expired, but nobody vouches for it any more.
+        assert_eq!(
+            bench.says(&tokens, &old).await,
+            TokenError::Unknown.to_string()
+        );
+        assert_eq!(bench.says(&tokens, &new).await, "good");
+        assert_eq!(tokens.verified_by().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_read_is_replaced() {
+        let mut bench = Bench::new().await;
+        let old = bench.issue(&bench.tokens()).await;
+        bench.keys = Keys::generate();
+        let tokens = bench.tokens();
+        let new = bench.issue(&tokens).await;
+        assert_eq!(bench.says(&tokens, &new).await, "good");
+        assert_eq!(
+            bench.says(&tokens, &old).await,
+            TokenError::Unknown.to_string()
+        );
+    }
+}

@@ -1,8 +1,9 @@
 //! HTTP for phonebox: what a platform speaks to it.
 //!
-//! Cast: [`router`] joins addresses to functions. A `Caller` is who asks, by the key in `Authorization`; a [`Problem`] is an
+//! Cast: [`router`] joins addresses to functions, and [`serve`] answers, over [`Tls`] where there is some. A `Caller` is who asks, by
+//! the key or the token in `Authorization`; [`Names`] are those by which the API is known; a [`Problem`] is an
 //! error as it is answered (RFC 9457), with a `code` that stays. One file for each kind of thing: notifications, the
-//! tail of what happens to them, the webhook that is told of it, actions, tenants, keys, root keys.
+//! tail of what happens to them, the webhook that is told of it, actions, tenants, keys, tokens, root keys.
 //!
 //! One request in order: the key is looked up, and says for which tenant it is good and for what; the body is read, as strictly
 //! as the thing itself asks; a function of the `phonebox` crate does it; what it gave is answered as JSON.

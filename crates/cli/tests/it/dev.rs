@@ -1,12 +1,15 @@
 //! `phonebox dev`: once, and staying up.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use crate::inbox::client;
@@ -43,6 +46,7 @@ fn once_sends_a_code_and_prints_one_line() {
         "PHONEBOX_INBOX_URL='http://127.0.0.1:",
         "PHONEBOX_PROVIDER_ADDRESS='127.0.0.1:",
         "PHONEBOX_CA='",
+        "PHONEBOX_URL='https://localhost:",
         "TWILIO_ACCOUNT_SID='AC",
     ] {
         assert!(variables.contains(name), "{name}: {variables}");
@@ -65,6 +69,88 @@ fn once_fails_when_the_message_does_not_arrive() {
         (1, &json!("dropped"), &json!(null))
     );
     assert_eq!(once["outcome"]["reason"], "not today", "{once}");
+}
+
+#[tokio::test]
+async fn empty_has_a_server_for_clients_and_whatever_they_send_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    let mut dev = Staying::start(&desk, &["dev", "--empty", "--env-file", "dev.env"]);
+    let path = desk.path().join("dev.env");
+    dev.wait_for("q quit");
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let variable = |name: &str| variable(&path, name);
+    let domain = variable("PHONEBOX_DOMAIN");
+    assert_eq!(variable("PHONEBOX_URL"), format!("https://{domain}"));
+    let certificate = fs::read(variable("PHONEBOX_CA")).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&certificate).unwrap();
+    let port = domain.strip_prefix("localhost:").unwrap().parse().unwrap();
+    let ask = async |method: &str, path: &str, headers: &[(&str, &str)], body: String| {
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        let stream = client::tls(address, "localhost", certificate.clone()).await;
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("https://{domain}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client::send(stream.unwrap(), request.body(body).unwrap())
+            .await
+            .unwrap()
+    };
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&audience=https://{domain}/api/v2/",
+        variable("PHONEBOX_CLIENT_ID"),
+        variable("PHONEBOX_CLIENT_SECRET"),
+    );
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let issued = ask("POST", "/oauth/token", &kind, form).await;
+    let issued = issued.json()["access_token"].as_str().unwrap().to_owned();
+    for token in [issued, variable("PHONEBOX_TOKEN")] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", &*bearer)];
+        let listed = ask(
+            "GET",
+            "/api/v2/branding/phone/providers",
+            &headers,
+            String::new(),
+        )
+        .await;
+        assert_eq!(
+            (listed.status.as_u16(), listed.json()),
+            (200, json!({ "providers": [] }))
+        );
+    }
+    // The other commands ask it by the same variables.
+    assert_eq!(desk.run(&["new", "acme-empty"]).code, 0);
+    let typed = |arguments: &[&str], stdin: &str| {
+        let mut command = desk.command(arguments);
+        for name in ["PHONEBOX_URL", "PHONEBOX_CA", "PHONEBOX_API_KEY"] {
+            command.env(name, variable(name));
+        }
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(stdin.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let secrets = "TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000\nTWILIO_AUTH_TOKEN=0123456789abcdef\nTWILIO_FROM=+15005550006\n";
+    let deployed = typed(&["deploy", "acme-empty", "--secrets", "-"], secrets);
+    assert!(deployed.status.success(), "{deployed:?}");
+    let sent = typed(&["send", "+14155550100", "--code", "492016", "--wait"], "");
+    assert!(sent.status.success(), "{sent:?}");
+    dev.wait_for("sent by twilio as SM");
+    assert_eq!(dev.stop().0, Some(0));
 }
 
 /// A program that stays up, its standard error line by line.

@@ -7,6 +7,7 @@ mod phone;
 mod readback;
 mod tail;
 mod tls;
+mod tokens;
 mod webhook;
 
 use std::collections::HashMap;

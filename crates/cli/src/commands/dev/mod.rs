@@ -57,9 +57,10 @@ struct Dev {
 }
 
 pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Failure> {
-    let project = match arguments.empty {
-        true => None,
-        false => Some(find(arguments.folder.as_deref(), output)?),
+    let project = if arguments.empty {
+        None
+    } else {
+        Some(find(arguments.folder.as_deref(), output)?)
     };
     let inbox = Arc::new(Inbox::start(super::inbox::options(arguments.ports)).await?);
     let jail = config::jail(Bounds::default(), output)?;
@@ -148,8 +149,8 @@ impl Dev {
         let mut arrivals = self.inbox.subscribe();
         let mut tail = self.server.tenant().tail().map_err(Failure::new)?;
         let folder = self.project.as_ref().map(|project| &*project.folder);
-        let mut changes = folder.map(Changes::new);
-        let mut changed = async || match &mut changes {
+        let mut source = folder.map(Changes::new);
+        let mut changed = async || match &mut source {
             Some(changes) => changes.next().await,
             None => std::future::pending().await,
         };
