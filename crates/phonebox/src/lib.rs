@@ -7,6 +7,7 @@
 //! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
 //! outlives the process. What delivers it is the action that it deployed or, if its [`Provider`] says so, the built-in one.
+//! What it says without words of its own is what the tenant's [`Template`] makes.
 //! What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`]; what fails is in the
 //! tenant's [log](Tenant::logs). [`ApiKeys`] and [`Tokens`] say who calls an API.
 //!
@@ -40,6 +41,7 @@ mod keys;
 mod manifest;
 mod provider;
 mod secret;
+mod template;
 mod tenant;
 mod token;
 mod webhook;
@@ -58,14 +60,15 @@ pub use provider::{
     NewProvider, Provider, ProviderChange, ProviderConfiguration, ProviderError, ProviderName,
 };
 pub use secret::{InvalidSecret, SecretInfo};
+pub use template::{Template, TemplateChange, TemplateError};
 pub use tenant::{Deployed, RECEIPTS, Send, SendError, Sent, Tenant};
 pub use token::{Issuer, Jwk, NewToken, TokenError, Tokens};
 pub use webhook::{Topic, WebhookError};
 
 pub use phonebox_componentize as componentize;
 pub use phonebox_contract::{
-    BuildError, DeliveryMethod, Event, Fault, InvalidEvent, NotificationId, Outcome, PhoneNumber,
-    Receipt, RetryRequest, Sensitive, Status, Violation,
+    BuildError, DeliveryMethod, Event, Fault, InvalidEvent, MessageType, NotificationId, Outcome,
+    PhoneNumber, Receipt, RetryRequest, Sensitive, Status, Violation,
 };
 pub use phonebox_egress as egress;
 pub use phonebox_runtime::jail;

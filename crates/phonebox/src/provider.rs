@@ -416,8 +416,6 @@ pub(crate) fn trial(
 ) -> Event {
     let code = format!("{:06}", rand::random_range(0..1_000_000));
     let mut notification = Notification::new(message_type, to, "");
-    notification.as_text = format!("{code} is your code.").into();
-    notification.as_voice = notification.as_text.clone();
     notification.delivery_method = method;
     let has_code = matches!(
         message_type,

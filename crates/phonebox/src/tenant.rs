@@ -102,6 +102,9 @@ pub enum SendError {
     /// What the notification was to send cannot be decrypted.
     #[error("what it said cannot be decrypted")]
     Unreadable,
+    /// The template that was to be tried makes no message.
+    #[error("the template makes no message: {0}")]
+    Template(String),
     /// It is too many, or goes where none may go.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -130,6 +133,7 @@ impl SendError {
             Self::Expired => "say for how long it is to be true once more, or send another code",
             Self::Erased => "send it as a new notification",
             Self::Unreadable => "start phonebox with the key that it was encrypted with",
+            Self::Template(_) => "mend the template",
             Self::Refused(refused) => refused.hint(),
             Self::ShuttingDown => "send it to another process, or to this one when it is back",
             Self::Store(error) => error.hint(),

@@ -214,6 +214,8 @@ pub(crate) struct Described;
 
 /// Where a notification stands.
 pub(crate) struct StatusName;
+/// What a message is for.
+pub(crate) struct MessageTypeName;
 /// How a recipient is reached.
 pub(crate) struct MethodName;
 /// What delivers what a tenant sends.
@@ -276,15 +278,24 @@ struct EventNotification {
     recipient: String,
     /// The one-time code.
     code: Option<String>,
-    /// The message to send as text.
+    /// The message to send as text. Default: what the tenant's template for its type makes.
     #[schema(required = false)]
     as_text: String,
-    /// The message to read aloud.
+    /// The message to read aloud. Default: what the tenant's template for its type makes.
     #[schema(required = false)]
     as_voice: String,
     /// `text` or `voice`. Default: `text`.
     #[schema(required = false)]
     delivery_method: String,
+    /// What it is for. Default: `otp_verify`.
+    #[schema(value_type = Option<MessageTypeName>, nullable = false)]
+    message_type: Option<String>,
+    /// The language, as in `en-US`.
+    #[schema(nullable = false)]
+    locale: Option<String>,
+    /// The sender. Default: the one that the tenant's template names.
+    #[schema(nullable = false)]
+    from: Option<String>,
 }
 
 /// A text that is one of these.
@@ -306,6 +317,17 @@ macro_rules! one_of {
 }
 
 one_of!(StatusName, "Status", Status::ALL.map(Status::as_str));
+one_of!(
+    MessageTypeName,
+    "MessageType",
+    [
+        "otp_verify",
+        "otp_enroll",
+        "change_password",
+        "blocked_account",
+        "password_breach",
+    ]
+);
 one_of!(MethodName, "DeliveryMethod", ["text", "voice"]);
 one_of!(ProviderNames, "PhoneProviderName", ["twilio", "custom"]);
 one_of!(ScopeName, "Scope", Scope::ALL.map(Scope::as_str));

@@ -42,7 +42,7 @@ fn every_template_can_be_built_checked_and_tested() {
 fn an_authors_own_tests_run_by_plain_cargo() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["new", "acme-cargo"]).code, 0);
-    assert_cargo_tests(&desk.path().join("acme-cargo"), "7 passed");
+    assert_cargo_tests(&desk.path().join("acme-cargo"), "8 passed");
 }
 
 /// Runs a project's own tests.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use phonebox_contract::{Event, NotificationId, Outcome, Status};
+use phonebox_contract::{Event, NotificationId, Outcome, Sensitive, Status};
 use phonebox_runtime::{Report, RunError, Secret};
 use phonebox_store::{
     Accept, Accepted, Attempt, Claim, Leased, LogEntry, Node, Stands, Store, StoreError, Then,
@@ -30,6 +30,7 @@ use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
 use crate::provider::TWILIO;
 use crate::secret::Owner;
+use crate::template;
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
 
@@ -104,6 +105,7 @@ pub(crate) struct Engine {
     ready: Mutex<LruCache<(String, String), Ready>>,
     /// Where each tenant's notifications go.
     pub(super) routes: Mutex<LruCache<String, route::Known>>,
+    wordings: Mutex<LruCache<String, template::Known>>,
     /// What this process is at. What it does not know of any more, its lease ends.
     pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
@@ -147,6 +149,7 @@ impl Engine {
             options,
             ready: Mutex::new(LruCache::new(ready)),
             routes: Mutex::new(LruCache::new(ready)),
+            wordings: Mutex::new(LruCache::new(ready)),
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
@@ -213,6 +216,7 @@ impl Engine {
                 return before.map(|id| (id, true)).ok_or(refused.into());
             }
         };
+        let event = self.worded(tenant, event).await?;
         let slot = self.slot(tenant);
         let accept = Accept {
             id,
@@ -245,6 +249,33 @@ impl Engine {
         counted.keep();
         self.metrics.accepted.inc();
         Ok((id, false))
+    }
+
+    /// The event with the words that it is without.
+    async fn worded(&self, tenant: &str, event: Event) -> Result<Event, SendError> {
+        let notification = &event.notification;
+        let has_words = |text: &Sensitive| !text.reveal().is_empty();
+        if has_words(&notification.as_text)
+            && has_words(&notification.as_voice)
+            && notification.from.is_some()
+        {
+            return Ok(event);
+        }
+        let wording = self.wording(tenant, notification.message_type).await?;
+        let worded = template::word(wording, tenant, event).await;
+        worded.ok_or(SendError::ShuttingDown)
+    }
+
+    /// What a tenant has templates for.
+    pub(crate) fn known_wordings(&self, tenant: &str) -> template::Known {
+        lock(&self.wordings)
+            .get_or_insert(tenant.to_owned(), template::Known::default)
+            .clone()
+    }
+
+    /// A tenant's templates are others from now on.
+    pub(crate) fn reworded(&self, tenant: &str) {
+        lock(&self.wordings).pop(tenant);
     }
 
     /// What was accepted for the same request, which is no other message although it could not be accepted now.

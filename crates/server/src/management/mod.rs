@@ -15,6 +15,7 @@ mod providers;
 mod recorded;
 mod refusal;
 mod search;
+mod templates;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(logs::list))
         .routes(routes!(logs::show))
         .merge(providers::routes())
+        .merge(templates::routes())
 }
 
 /// Whether an address belongs to it.

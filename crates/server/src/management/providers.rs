@@ -319,6 +319,12 @@ impl From<ProviderError> for Refusal {
 
 impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
-        crate::Problem::from(error).into()
+        match error {
+            SendError::Template(_) => Self::new(
+                StatusCode::BAD_REQUEST,
+                format!("{error}: {}", error.hint()),
+            ),
+            error => crate::Problem::from(error).into(),
+        }
     }
 }

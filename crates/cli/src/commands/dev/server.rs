@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::super::serve::{DATABASE, listen};
 use crate::dirs;
+use crate::embedded;
 use crate::failure::Failure;
 use crate::inbox::Inbox;
 use crate::stage;
@@ -94,7 +95,8 @@ async fn start(phonebox: &Phonebox, folder: &Path) -> Result<Deliveries, Failure
         largest: None,
     };
     let store = Store::new(Sqlite::open(folder.join(DATABASE), options).await?);
-    let options = DeliveryOptions::default();
+    let mut options = DeliveryOptions::default();
+    options.twilio = Some(embedded::twilio()?);
     Ok(phonebox.start(store, Keys::generate(), options).await?)
 }
 

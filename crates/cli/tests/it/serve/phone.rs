@@ -1,4 +1,4 @@
-//! Phone providers as Auth0's Management API has them: what is answered, and what delivers then. The inbox stands in for
+//! Phone providers and templates as Auth0's Management API has them: what is answered, and what delivers then. The inbox stands in for
 //! Twilio.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::gate::{Gate, Mode};
 use crate::inbox::client;
 
 const PROVIDERS: &str = "/api/v2/branding/phone/providers";
+const TEMPLATES: &str = "/api/v2/branding/phone/templates";
 const TOKEN: &str = "tok-0123456789abcdef/is=sealed";
 const OTHER: &str = "tok-of-another-account-9876";
 
@@ -380,15 +381,23 @@ async fn a_provider_is_answered_as_auth0_answers() {
     }
 }
 
-/// Every address, with a body that it takes.
-fn asked(id: &str) -> Vec<(&'static str, String, Value)> {
-    let path = format!("{PROVIDERS}/{id}");
-    vec![
-        ("GET", path.clone(), json!({})),
-        ("PATCH", path.clone(), json!({ "disabled": true })),
-        ("POST", format!("{path}/try"), json!({ "to": NUMBER })),
-        ("DELETE", path, json!({})),
-    ]
+/// Every address with an id, with a body that it takes.
+fn asked(provider: &str, template: &str) -> Vec<(&'static str, String, Value)> {
+    let [provider, template] = [
+        format!("{PROVIDERS}/{provider}"),
+        format!("{TEMPLATES}/{template}"),
+    ];
+    let of_both = |path: &str| {
+        [
+            ("GET", path.to_owned(), json!({})),
+            ("PATCH", path.to_owned(), json!({ "disabled": true })),
+            ("POST", format!("{path}/try"), json!({ "to": NUMBER })),
+            ("DELETE", path.to_owned(), json!({})),
+        ]
+    };
+    let reset = ("PATCH", format!("{template}/reset"), json!({}));
+    let asked = [reset].into_iter().chain(of_both(&provider));
+    asked.chain(of_both(&template)).collect()
 }
 
 #[tokio::test]
@@ -397,11 +406,17 @@ async fn w01_nothing_of_another_tenants_is_there() {
     let (server, inbox) = start(&gate).await;
     let made = server.ask("POST", PROVIDERS, twilio(|_| ())).await;
     let id = made.body["id"].as_str().unwrap();
+    let verify = json!({ "type": "otp_verify", "content": { "body": { "text": "Hello" } } });
+    let template = server.ask("POST", TEMPLATES, verify.clone()).await;
+    let template_id = template.body["id"].as_str().unwrap();
     let other = Server::beside(&server, "other");
-    let of_other = other.ask("POST", PROVIDERS, twilio(|_| ())).await;
-    assert_eq!(of_other.status, 201, "{of_other:?}");
-    let missing = asked("pro_1111111111111111111111").into_iter();
-    for ((method, path, body), (_, missing, _)) in asked(id).into_iter().zip(missing) {
+    for (path, body) in [(PROVIDERS, twilio(|_| ())), (TEMPLATES, verify)] {
+        let of_other = other.ask("POST", path, body).await;
+        assert_eq!(of_other.status, 201, "{of_other:?}");
+    }
+    let missing = asked("pro_1111111111111111111111", "tem_1111111111111111111111");
+    let theirs = asked(id, template_id).into_iter();
+    for ((method, path, body), (_, missing, _)) in theirs.zip(missing) {
         let theirs = other.ask(method, &path, body.clone()).await;
         let none = other.ask(method, &missing, body).await;
         assert_eq!(
@@ -415,6 +430,9 @@ async fn w01_nothing_of_another_tenants_is_there() {
         .ask("GET", &format!("{PROVIDERS}/{id}"), json!({}))
         .await;
     assert_eq!(still.body, made.body);
+    let path = format!("{TEMPLATES}/{template_id}");
+    let still = server.ask("GET", &path, json!({})).await;
+    assert_eq!(still.body, template.body);
     assert_eq!(inbox.messages().len(), 0);
 }
 
@@ -424,10 +442,16 @@ async fn w05_what_is_not_to_be_set_is_refused() {
     let (server, _inbox) = start(&gate).await;
     let made = server.ask("POST", PROVIDERS, twilio(|_| ())).await;
     let path = format!("{PROVIDERS}/{}", made.body["id"].as_str().unwrap());
+    let verify = json!({ "type": "otp_verify" });
+    let template = server.ask("POST", TEMPLATES, verify.clone()).await;
+    let template = format!("{TEMPLATES}/{}", template.body["id"].as_str().unwrap());
     for (method, path, body) in [
         ("POST", PROVIDERS.to_owned(), twilio(|_| ())),
         ("PATCH", path.clone(), json!({ "disabled": true })),
         ("POST", format!("{path}/try"), json!({ "to": NUMBER })),
+        ("POST", TEMPLATES.to_owned(), verify),
+        ("PATCH", template.clone(), json!({ "disabled": true })),
+        ("POST", format!("{template}/try"), json!({ "to": NUMBER })),
     ] {
         for field in [
             "id",
@@ -477,19 +501,296 @@ async fn w15_a_filter_is_no_query_of_ones_own() {
         "sort=sealed",
         "per_page=1000000000",
     ] {
-        let refused = server
-            .ask("GET", &format!("{PROVIDERS}?{query}"), json!({}))
-            .await;
-        assert_eq!(
-            refusal(&refused),
-            (400, "invalid_uri"),
-            "{query}: {refused:?}"
-        );
+        for of in [PROVIDERS, TEMPLATES] {
+            let refused = server.ask("GET", &format!("{of}?{query}"), json!({})).await;
+            assert_eq!(
+                refusal(&refused),
+                (400, "invalid_uri"),
+                "{query}: {refused:?}"
+            );
+        }
     }
     for id in ["pro_%27%20OR%201%3D1%20--", "pro_%25", "%2e%2e", "pro_%00"] {
-        let none = server
-            .ask("GET", &format!("{PROVIDERS}/{id}"), json!({}))
-            .await;
-        assert_eq!(none.status, 404, "{id}: {none:?}");
+        for of in [PROVIDERS, TEMPLATES] {
+            let none = server.ask("GET", &format!("{of}/{id}"), json!({})).await;
+            assert_eq!(none.status, 404, "{id}: {none:?}");
+        }
     }
+}
+
+/// An event without words.
+fn wordless(change: impl FnOnce(&mut Value)) -> Value {
+    let mut event = json!({ "event": {
+        "tenant": { "id": "acme", "friendly_name": "Acme & Sons" },
+        "notification": { "recipient": NUMBER, "code": "492016", "delivery_method": "text" },
+    } });
+    change(&mut event["event"]);
+    event
+}
+
+#[tokio::test]
+async fn what_comes_without_words_gets_them_from_the_tenants_template() {
+    let gate = Gate::open(Mode::Accept).await;
+    let (server, inbox) = start(&gate).await;
+    server.ask("POST", PROVIDERS, twilio(|_| ())).await;
+    let said = async |event: &Value| {
+        let sent = send(&server, event).await;
+        assert_eq!(sent.body["status"], "sent", "{sent:?}");
+        let (message, _) = last(&inbox);
+        (message.text.clone().unwrap(), message.from.clone().unwrap())
+    };
+    let own = said(&wordless(|_| ())).await;
+    assert_eq!(
+        own.0,
+        "492016 is your code for Acme & Sons. Do not share it."
+    );
+    assert_eq!(own.1, "+15005550006");
+    let call = |event: &mut Value| event["notification"]["delivery_method"] = json!("voice");
+    let (heard, _) = said(&wordless(call)).await;
+    assert!(heard.contains("This is Acme & Sons"), "{heard}");
+    assert_eq!(heard.matches("4. 9. 2. 0. 1. 6.").count(), 2, "{heard}");
+
+    // The tenant's own, by locale, with the sender that it names.
+    let template = json!({ "type": "otp_verify", "content": {
+        "from": "+12065550123",
+        "body": {
+            "text": "{% if locale contains 'de' %}Ihr Code: {{ code }}{% else %}{{ user.name }}: {{ code }}{% endif %}",
+            "voice": "{{ client.name }} {{ organization.display_name }} {{ custom_domain.domain }}{{ pause }} {{ code }}",
+        },
+    } });
+    let made = server.ask("POST", TEMPLATES, template).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("{TEMPLATES}/{}", made.body["id"].as_str().unwrap());
+    let german = wordless(|event| event["notification"]["locale"] = json!("de-AT"));
+    let from = "+12065550123".to_owned();
+    assert_eq!(
+        said(&german).await,
+        ("Ihr Code: 492016".to_owned(), from.clone())
+    );
+    let named = wordless(|event| event["user"] = json!({ "name": "Jane" }));
+    assert_eq!(
+        said(&named).await,
+        ("Jane: 492016".to_owned(), from.clone())
+    );
+    let context = wordless(|event| {
+        call(event);
+        event["client"] = json!({ "name": "Shop" });
+        event["organization"] = json!({ "display_name": "My Org" });
+        event["custom_domain"] = json!({ "domain": "login.acme.example" });
+    });
+    let heard = "Shop My Org login.acme.example. 4. 9. 2. 0. 1. 6.";
+    assert_eq!(said(&context).await, (heard.to_owned(), from.clone()));
+    // What has words keeps them, and its sender.
+    let mut worded = event("My own words");
+    assert_eq!(
+        said(&worded).await,
+        ("My own words".to_owned(), from.clone())
+    );
+    worded["event"]["notification"]["from"] = json!("+15005550009");
+    assert_eq!(said(&worded).await.1, "+15005550009");
+    // Another type has phonebox's own.
+    let other = wordless(|event| event["notification"]["message_type"] = json!("otp_enroll"));
+    assert!(said(&other).await.0.contains("Type it in"), "{inbox:?}");
+
+    // The same request is the same notification, whatever the template says by now.
+    let key = [("idempotency-key", "login-8"), ("prefer", "wait=30")];
+    let post = async || {
+        let body = german.to_string().into();
+        let sent = server.try_ask("POST", "/v1/notifications", &key, body);
+        sent.await.unwrap()
+    };
+    let first = post().await;
+    let anew = json!({ "content": { "body": { "text": "Anew: {{ code }}" } } });
+    let changed = server.ask("PATCH", &path, anew).await;
+    assert_eq!(
+        changed.body["content"]["body"]["text"], "Anew: {{ code }}",
+        "{changed:?}"
+    );
+    assert_eq!(
+        changed.body["content"]["from"], "+12065550123",
+        "{changed:?}"
+    );
+    assert_eq!(post().await.body["id"], first.body["id"]);
+    assert_eq!(said(&german).await.0, "Anew: 492016");
+    // What was accepted says the same once more.
+    let replay = format!(
+        "/v1/notifications/{}/replay",
+        first.body["id"].as_str().unwrap()
+    );
+    let wait = [("prefer", "wait=30")];
+    let again = server
+        .try_ask("POST", &replay, &wait, bytes::Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!(again.body["status"], "sent", "{again:?}");
+    assert_eq!(last(&inbox).0.text.as_deref(), Some("Ihr Code: 492016"));
+
+    // One that makes no message is no reason not to send a code.
+    let silent = json!({ "content": { "body": { "text": "{% for i in user.user_metadata.many %}....{% endfor %}" } } });
+    assert_eq!(server.ask("PATCH", &path, silent).await.status, 200);
+    let many =
+        wordless(|event| event["user"] = json!({ "user_metadata": { "many": vec![0; 900] } }));
+    assert_eq!(said(&many).await.0, own.0);
+    let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
+    assert!(log.contains("a template makes no message"), "{log}");
+    expect_none_of(
+        &["492016", &NUMBER[2..]],
+        &[("the log".to_owned(), log.into())],
+    );
+
+    // Tried, reset, disabled, deleted.
+    let attempt = format!("{path}/try");
+    let tried = server.ask("POST", &attempt, json!({ "to": NUMBER })).await;
+    assert_eq!(
+        (tried.status, refusal(&tried)),
+        (400, (400, "")),
+        "{tried:?}"
+    );
+    assert!(
+        tried.body["message"]
+            .as_str()
+            .unwrap()
+            .contains("makes nothing"),
+        "{tried:?}"
+    );
+    let reset = format!("{path}/reset");
+    let reset = server.try_ask("PATCH", &reset, &[], bytes::Bytes::new());
+    let reset = reset.await.unwrap();
+    assert_eq!(reset.status, 200, "{reset:?}");
+    assert_eq!(reset.body["content"]["from"], Value::Null, "{reset:?}");
+    assert_eq!(said(&german).await, own);
+    let off = json!({ "disabled": true, "content": { "body": { "text": "Off: {{ code }}" } } });
+    let off = server.ask("PATCH", &path, off).await;
+    assert_eq!(off.body["disabled"], true, "{off:?}");
+    assert_eq!(said(&german).await, own);
+    let tried = server.ask("POST", &attempt, json!({ "to": NUMBER })).await;
+    assert_eq!(tried.status, 202, "{tried:?}");
+    let id = tried.body["message"]
+        .as_str()
+        .unwrap()
+        .split(' ')
+        .nth(2)
+        .unwrap();
+    settled(&server, id).await;
+    let text = last(&inbox).0.text.clone().unwrap();
+    let code = text.strip_prefix("Off: ").unwrap();
+    assert!(
+        code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit()),
+        "{text}"
+    );
+    assert_eq!(server.ask("DELETE", &path, json!({})).await.status, 204);
+    assert_eq!(said(&german).await, own);
+}
+
+#[tokio::test]
+async fn a_template_is_answered_as_auth0_answers() {
+    let gate = Gate::open(Mode::Accept).await;
+    let (server, _inbox) = start(&gate).await;
+    let listed = server.ask("GET", TEMPLATES, json!({})).await;
+    let all = listed.body["templates"].as_array().unwrap();
+    let types: Vec<_> = all
+        .iter()
+        .map(|template| template["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "otp_verify",
+            "otp_enroll",
+            "change_password",
+            "blocked_account"
+        ]
+    );
+    for template in all {
+        assert!(
+            template["id"].is_null() && template["created_at"].is_null(),
+            "{template}"
+        );
+        assert_eq!(
+            (&template["disabled"], &template["channel"]),
+            (&json!(false), &json!("phone"))
+        );
+        let body = &template["content"]["body"];
+        assert!(
+            body["text"].is_string() && body["voice"].is_string(),
+            "{template}"
+        );
+        assert_eq!(template["content"]["syntax"], "liquid", "{template}");
+    }
+    for (says, body) in [
+        ("Missing required property: type", json!({ "content": {} })),
+        ("Some property", json!({ "type": "verify_email" })),
+        (
+            "content.from",
+            json!({ "type": "otp_verify", "content": { "from": "" } }),
+        ),
+        (
+            "content.from",
+            json!({ "type": "otp_verify", "content": { "from": "+12345678901234567" } }),
+        ),
+        (
+            "content.body.text is no template: line 2",
+            json!({ "type": "otp_verify", "content": { "body": { "text": "a\n{{ code" } } }),
+        ),
+        (
+            "content.body.voice is no template: line 1",
+            json!({ "type": "otp_verify", "content": { "body": { "text": "a", "voice": "{% fro %}" } } }),
+        ),
+        (
+            "has 0 characters",
+            json!({ "type": "otp_verify", "content": { "body": { "text": "" } } }),
+        ),
+        (
+            "has 20001 characters",
+            json!({ "type": "otp_verify", "content": { "body": { "text": "x".repeat(20_001) } } }),
+        ),
+        (
+            "Some property",
+            json!({ "type": "otp_verify", "content": { "syntax": "ejs" } }),
+        ),
+        (
+            "not allowed: subject",
+            json!({ "type": "otp_verify", "content": { "subject": "a" } }),
+        ),
+        (
+            "not allowed: tenant",
+            json!({ "type": "otp_verify", "tenant": "other" }),
+        ),
+        (
+            "not allowed: html",
+            json!({ "type": "otp_verify", "content": { "body": { "html": "a" } } }),
+        ),
+    ] {
+        let refused = server.ask("POST", TEMPLATES, body.clone()).await;
+        assert_eq!(
+            refusal(&refused),
+            (400, "invalid_body"),
+            "{body}: {refused:?}"
+        );
+        assert!(
+            refused.body["message"].as_str().unwrap().contains(says),
+            "{says}: {refused:?}"
+        );
+    }
+    let breach = json!({ "type": "password_breach", "disabled": true, "content": { "body": { "text": "Change it" } } });
+    let made = server.ask("POST", TEMPLATES, breach.clone()).await;
+    let keys: Vec<_> = made.body.as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 8, "{made:?}");
+    assert!(
+        made.body["id"].as_str().unwrap().starts_with("tem_"),
+        "{made:?}"
+    );
+    assert_eq!(made.body["content"].get("from"), None, "{made:?}");
+    let again = server.ask("POST", TEMPLATES, breach).await;
+    assert_eq!(refusal(&again), (409, ""), "{again:?}");
+    let listed = server
+        .ask("GET", &format!("{TEMPLATES}?disabled=true"), json!({}))
+        .await;
+    assert_eq!(listed.body, json!({ "templates": [made.body] }));
+    let path = format!("{TEMPLATES}/{}", made.body["id"].as_str().unwrap());
+    let with_type = server
+        .ask("PATCH", &path, json!({ "type": "otp_verify" }))
+        .await;
+    assert_eq!(refusal(&with_type), (400, "invalid_body"), "{with_type:?}");
+    assert_eq!(server.ask("GET", &path, json!({})).await.body, made.body);
 }

@@ -287,6 +287,35 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         .await;
     told.ask(&server, "DELETE", &path, "").await;
 
+    // Templates, which have the code and the number in them once they are filled in.
+    let templates = "/api/v2/branding/phone/templates";
+    let template = json!({ "type": "otp_verify", "content": { "body": { "text": "say {{ code }} {{ user.phone_number }}" } } });
+    let made = told
+        .ask(&server, "POST", templates, &template.to_string())
+        .await;
+    let path = format!("{templates}/{}", made["id"].as_str().unwrap());
+    let mut wordless: Value = serde_json::from_str(&event(&[])).unwrap();
+    wordless["event"]["user"] = json!({ "phone_number": NUMBER });
+    for text in [
+        "{{ code | shout }}",
+        "{% for i in (1..9999) %}{{ code }}{% endfor %}",
+    ] {
+        let change = json!({ "content": { "body": { "text": text } } }).to_string();
+        told.ask(&server, "PATCH", &path, &change).await;
+        told.ask(&server, "POST", "/v1/notifications", &wordless.to_string())
+            .await;
+    }
+    for (method, path) in [
+        ("GET", templates),
+        ("GET", &path),
+        ("POST", &format!("{path}/try")),
+        ("PATCH", &format!("{path}/reset")),
+        ("DELETE", &path),
+    ] {
+        told.ask(&server, method, path, &json!({ "to": NUMBER }).to_string())
+            .await;
+    }
+
     // What is told while it happens, and after.
     let mut ended = 0;
     while ended <= ids.len() {
