@@ -28,6 +28,8 @@ fn main() {
             &folder,
         );
     }
+    let javascript = root.join("examples/actions/twilio-javascript");
+    embed(&mut source, "TWILIO_JAVASCRIPT", &javascript);
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let twilio = component(&root.join("examples/actions/twilio-rust"), &out);
     writeln!(

@@ -122,9 +122,20 @@ pub(crate) struct New {
     /// What to start from.
     #[arg(long, value_enum, default_value_t = Template::Twilio)]
     pub(crate) template: Template,
+    /// The language to write it in.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust, compiled to a component.
+    Rust,
+    /// JavaScript, as Auth0's actions are written. From the template twilio.
+    Javascript,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Template {
     /// SMS and calls through Twilio.
     Twilio,

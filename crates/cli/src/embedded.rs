@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use phonebox::Action;
 
-use crate::args::Template;
+use crate::args::{Language, Template};
 use crate::dirs;
 use crate::failure::Failure;
 
@@ -40,13 +40,18 @@ impl Folder {
     }
 }
 
-/// The example that a template is.
-pub(crate) fn template(template: Template) -> (&'static Folder, &'static str) {
-    match template {
-        Template::Twilio => (&TWILIO, "twilio"),
-        Template::TwilioVerify => (&TWILIO_VERIFY, "twilio-verify"),
-        Template::GenericHttp => (&GENERIC_HTTP, "generic-http"),
-    }
+/// The example that a template is in a language, if there is one.
+pub(crate) fn template(
+    template: Template,
+    language: Language,
+) -> Option<(&'static Folder, &'static str)> {
+    Some(match (language, template) {
+        (Language::Rust, Template::Twilio) => (&TWILIO, "twilio"),
+        (Language::Rust, Template::TwilioVerify) => (&TWILIO_VERIFY, "twilio-verify"),
+        (Language::Rust, Template::GenericHttp) => (&GENERIC_HTTP, "generic-http"),
+        (Language::Javascript, Template::Twilio) => (&TWILIO_JAVASCRIPT, "twilio"),
+        (Language::Javascript, _) => return None,
+    })
 }
 
 /// The folder of the SDK's crates. It is written at the first call; another version gets a folder of its own.

@@ -6,9 +6,11 @@ use std::time::Instant;
 use phonebox::componentize::rust::{self, BuildError, TARGET};
 use phonebox::{Action, Manifest, Secrets};
 
+use crate::dirs;
 use crate::embedded;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::stage;
 
 /// An action's folder.
 #[derive(Clone, Debug)]
@@ -46,14 +48,19 @@ impl Project {
         fs::read_to_string(&path).map_err(|error| Failure::file("cannot read", &path, &error))
     }
 
-    /// Builds the component, puts the manifest in, and writes it to `target/NAME.wasm`.
+    /// Builds the component, puts the manifest in, and writes it to `target/NAME.wasm`. Where there is an `action.js`, that is
+    /// the action.
     pub(crate) fn build(&self, output: Output) -> Result<(Action, PathBuf), Failure> {
         let text = self.manifest()?;
         // A mistake in it should not take a whole build to be found.
-        let manifest = Manifest::parse(&text)?;
+        Manifest::parse(&text)?;
+        let script = self.folder.join("action.js");
+        if script.is_file() {
+            return self.build_javascript(&script, &text, output);
+        }
         let Ok(package) = fs::read_to_string(self.folder.join("Cargo.toml")) else {
             return Err(Failure::new(format!("{} has no Cargo.toml", self.folder.display()))
-                .hint("actions are written in Rust; see `phonebox new`, or give a component to `phonebox check`")
+                .hint("an action is a package of Rust, see `phonebox new`, or an action.js; for others give a component to `phonebox check`")
                 .code(Code::NotFound));
         };
         if rust::lacks_target(&self.folder) {
@@ -81,9 +88,33 @@ impl Project {
                 output.say(said.trim_end());
             }
         })?;
-        let action = Action::assemble(&component, &text)?;
+        self.keep(Action::assemble(&component, &text)?, started, output)
+    }
+
+    /// The same for a source in JavaScript, which is run as far as it runs when it is deployed.
+    fn build_javascript(
+        &self,
+        script: &Path,
+        manifest: &str,
+        output: Output,
+    ) -> Result<(Action, PathBuf), Failure> {
+        let source = fs::read_to_string(script)
+            .map_err(|error| Failure::file("cannot read", script, &error))?;
+        output.step("building", self.folder.display());
+        let started = Instant::now();
+        let action = Action::assemble_javascript(&source, manifest)?;
+        stage::build(&action, dirs::compiled()?)?;
+        self.keep(action, started, output)
+    }
+
+    fn keep(
+        &self,
+        action: Action,
+        started: Instant,
+        output: Output,
+    ) -> Result<(Action, PathBuf), Failure> {
         let target = self.folder.join("target");
-        let path = target.join(format!("{}.wasm", manifest.name));
+        let path = target.join(format!("{}.wasm", action.manifest().name));
         fs::create_dir_all(&target)
             .and_then(|()| fs::write(&path, action.component()))
             .map_err(|error| Failure::file("cannot write", &path, &error))?;

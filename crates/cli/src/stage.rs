@@ -87,6 +87,15 @@ pub(crate) fn compile(
     Ok(started.elapsed())
 }
 
+/// Loads an action that is its source, to see what is wrong with it.
+pub(crate) fn build(action: &Action, compiled: CompiledCache) -> Result<(), Failure> {
+    let mut config = Config::new();
+    config.places = 1;
+    let runtime = Runtime::new(&config, Some(compiled)).map_err(|error| Failure::chain(&error))?;
+    action.load(&runtime, "dev").map_err(DeployError::from)?;
+    Ok(())
+}
+
 /// Runs what blocks where that is allowed.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,

@@ -144,6 +144,29 @@ impl Action {
         Self::from_component(javascript::pack(source, &manifest))
     }
 
+    /// Puts a source in JavaScript and the text of its manifest together. Where that has no `[[egress]]`, the action may reach
+    /// the https origins that stand in the source, by every method. The source is read and not run, as by
+    /// [`Action::from_javascript`].
+    pub fn assemble_javascript(source: &str, manifest: &str) -> Result<Self, InvalidAction> {
+        #[derive(Serialize)]
+        struct Reached {
+            egress: Vec<Rule>,
+        }
+        let bundled: [&str; 0] = [];
+        let found = javascript::examine(source, &bundled).map_err(InvalidAction::Source)?;
+        let mut manifest = manifest.to_owned();
+        let mut egress = Vec::new();
+        if Manifest::parse(&manifest)?.egress.is_empty() {
+            reach(&mut egress, &found.origins);
+        }
+        if !egress.is_empty() {
+            let reached = toml::to_string(&Reached { egress });
+            manifest.push('\n');
+            manifest.push_str(&reached.expect("every key of a rule is a string"));
+        }
+        Self::from_component(javascript::pack(source, &manifest))
+    }
+
     /// Loads it into a runtime, for a tenant. Blocks.
     pub fn load(&self, runtime: &Runtime, tenant: &str) -> Result<LoadedAction, LoadError> {
         match &self.checked().source {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::args;
+use crate::args::{self, Language};
 use crate::embedded;
 use crate::failure::{Code, Failure};
 use crate::output::{BOLD, Output};
@@ -37,7 +37,13 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
                 .code(Code::Conflict),
         );
     }
-    let (template, was) = embedded::template(arguments.template);
+    let Some((template, was)) = embedded::template(arguments.template, arguments.lang) else {
+        return Err(
+            Failure::new("there is only the template twilio in JavaScript")
+                .hint("leave --template out, or begin with --lang rust")
+                .code(Code::Usage),
+        );
+    };
     let failed = |error| Failure::file("cannot write", folder, &error);
     template
         .write(folder, |path, content| match path {
@@ -53,10 +59,16 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
             _ => content.to_vec(),
         })
         .map_err(failed)?;
-    embedded::lead_cargo(folder, &embedded::sdk()?).map_err(failed)?;
+    let handler = match arguments.lang {
+        Language::Rust => {
+            embedded::lead_cargo(folder, &embedded::sdk()?).map_err(failed)?;
+            "src/lib.rs"
+        }
+        Language::Javascript => "action.js",
+    };
 
     let text = format!(
-        "made {BOLD}{name}{BOLD:#}: the handler is in {name}/src/lib.rs, what it may reach in {name}/action.toml\n\
+        "made {BOLD}{name}{BOLD:#}: the handler is in {name}/{handler}, what it may reach in {name}/action.toml\n\
          try it:  cd {name} && phonebox dev\n\
          test it: phonebox test {name}"
     );

@@ -8,6 +8,58 @@ use serde_json::json;
 use crate::program::{Desk, Ran, repository};
 
 #[test]
+fn an_action_in_javascript_is_made_built_and_tested() {
+    let desk = Desk::new();
+    let ran = desk.run(&["new", "acme-sms", "--lang", "javascript"]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("acme-sms/action.js"),
+        "{ran:?}"
+    );
+    let (code, tested) = desk.json(&["test", "acme-sms"]);
+    assert!(code == 0 && tested["passed"] == 5, "{tested:#}");
+    let ran = desk.run(&["check", "acme-sms/target/acme-sms.wasm"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    let source = std::fs::read_to_string(desk.path().join("acme-sms/action.js")).unwrap();
+    for (from, to, message) in [
+        (
+            "exports.onExecuteCustomPhoneProvider",
+            "exports.onExecute",
+            "does not export onExecuteCustomPhoneProvider",
+        ),
+        (
+            "const BUSY",
+            "const BUSY = ;\nconst",
+            "(line 14, column 14)",
+        ),
+        (
+            "const BUSY",
+            "require('left-pad');\nconst BUSY",
+            "bundled on the author's machine",
+        ),
+    ] {
+        desk.write("acme-sms/action.js", source.replacen(from, to, 1));
+        let ran = desk.run(&["build", "acme-sms"]);
+        assert!(
+            ran.code != 0 && ran.stderr.contains(message),
+            "{message}: {ran:?}"
+        );
+    }
+    let ran = desk.run(&[
+        "new",
+        "other",
+        "--lang",
+        "javascript",
+        "--template",
+        "twilio-verify",
+    ]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("only the template twilio"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn every_template_can_be_built_checked_and_tested() {
     for template in ["twilio", "twilio-verify", "generic-http"] {
         let desk = Desk::new();

@@ -19,7 +19,7 @@ const BUILT_IN: &[&str] = &[
     "util",
 ];
 /// Packages that the engine has.
-const PACKAGES: &[&str] = &["node-fetch", "uuid"];
+const PACKAGES: &[&str] = &["axios", "node-fetch", "uuid"];
 /// Modules of Node's that there is no place for in a sandbox.
 const ABSENT: &[&str] = &[
     "child_process",

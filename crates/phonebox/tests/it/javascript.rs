@@ -355,6 +355,46 @@ async fn the_web_and_node_are_there_as_far_as_actions_use_them() {
     );
 }
 
+/// The real package, as it is published for browsers.
+#[tokio::test]
+async fn axios_comes_with_the_engine() {
+    let phonebox = phonebox().await;
+    let source = r"
+        const axios = require('axios');
+        exports.onExecuteCustomPhoneProvider = async ({ notification, secrets }, api) => {
+            const gateway = axios.create({ baseURL: 'http://api.provider.example:8000', timeout: 5000 });
+            const sent = await gateway.post('/messages', { to: notification.recipient }, { auth: { username: 'me', password: secrets.TOKEN } });
+            console.log(sent.status, sent.data.headers['content-type'], sent.data.headers.accept);
+            const form = await axios({ method: 'post', url: 'http://api.provider.example:8000/form', data: new URLSearchParams({ a: 'b c' }) });
+            console.log(form.data.body);
+            try {
+                await gateway.get('/503');
+            } catch (error) {
+                console.log(axios.isAxiosError(error), error.message, error.response.status, error.response.data.path);
+                api.notification.retry(error.message);
+            }
+        };";
+    let mut asked = options();
+    asked.dependencies = vec!["axios".to_owned()];
+    let action = Action::from_javascript(source, asked).unwrap();
+    let secrets = [("TOKEN", "tok-0123456789")].into_iter().collect();
+    let report = run_with(&phonebox, &action, secrets).await;
+    assert!(
+        matches!(report.result, Ok(Outcome::Retry(_))),
+        "{report:#?}"
+    );
+    let lines: Vec<_> = report.log.iter().map(|line| &*line.message).collect();
+    assert_eq!(
+        lines,
+        [
+            "200 application/json application/json, text/plain, */*",
+            "a=b+c",
+            "true Request failed with status code 503 503 /503",
+        ]
+    );
+    assert_eq!(report.exchanges[0].secrets, ["TOKEN"]);
+}
+
 #[tokio::test]
 async fn the_cache_is_auth0s() {
     let phonebox = phonebox().await;

@@ -35,6 +35,13 @@ const PRELUDE: &[(&str, &str)] = &[
     ("phonebox:action", include_str!("prelude/action.js")),
 ];
 
+/// Packages that actions use, as their authors publish them for browsers.
+const PACKAGES: &[(&str, &str, &str)] = &[(
+    "axios",
+    "phonebox:axios",
+    include_str!("../node_modules/axios/dist/browser/axios.cjs"),
+)];
+
 pub(crate) struct Engine {
     runtime: Runtime,
     context: Context,
@@ -177,6 +184,14 @@ impl Engine {
                 .map_err(|error| tell(&internals, error))
         })
     }
+}
+
+/// The body of a package that comes with the engine, as a function of `exports`, `require` and `module`.
+pub(crate) fn package(ctx: Ctx<'_>, name: String) -> rquickjs::Result<Option<Function<'_>>> {
+    let package = PACKAGES.iter().find(|(known, ..)| *known == name);
+    package
+        .map(|(_, file, source)| evaluate(&ctx, file, &format!("{BEFORE}{source}{AFTER}"), -1))
+        .transpose()
 }
 
 /// Evaluates a script, whose first line has this number.

@@ -26,6 +26,7 @@ pub(crate) fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     object.set("cacheDelete", Func::from(cache_delete))?;
     object.set("start", Func::from(start))?;
     object.set("cancel", Func::from(host::cancel))?;
+    object.set("package", Func::from(crate::engine::package))?;
     encoding::add(&object)?;
     hash::add(&object)?;
     url::add(&object)?;

@@ -45,7 +45,7 @@ impl Changes {
 /// The files that a build depends on.
 fn look(folder: &Path) -> Seen {
     let mut seen = Seen::new();
-    for name in ["action.toml", "build.rs", "Cargo.toml"] {
+    for name in ["action.js", "action.toml", "build.rs", "Cargo.toml"] {
         file(folder.join(name), &mut seen);
     }
     // A folder that cannot be read looks empty: its build will say why.

@@ -120,8 +120,15 @@
     util: () => util,
   };
   delete BUILT_IN.punycode;
+  // One that its own authors made, from its source.
+  const whole = (name) => {
+    const module = { exports: {} };
+    host.package(name).call(module.exports, module.exports, require, module, name, '/');
+    return module.exports;
+  };
   // Packages that actions use, as phonebox has them: whatever version an action asks for.
   const PACKAGES = {
+    axios: () => whole('axios'),
     'node-fetch': () => nodeFetch,
     uuid: () => uuid,
   };
