@@ -217,6 +217,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
     let logs = told.ask(&server, "GET", "/api/v2/logs", "").await;
     let log = format!("/api/v2/logs/{}", logs[0]["log_id"].as_str().unwrap());
     for (method, path) in [
+        ("GET", "/.well-known/jwks.json"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/metrics"),
@@ -228,6 +229,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         ("GET", "/v1/notifications"),
         ("GET", "/v1/root-keys"),
         ("POST", "/v1/root-keys/rotate"),
+        ("POST", "/v1/signing-keys/rotate"),
         ("GET", "/v1/tenants"),
         ("GET", "/v1/webhook"),
         ("GET", "/api/v2/logs?per_page=100"),
@@ -238,6 +240,9 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
     ] {
         told.ask(&server, method, path, "").await;
     }
+    let client = json!({ "grant_type": "client_credentials", "client_id": all, "client_secret": SEALED, "audience": all });
+    told.ask(&server, "POST", "/oauth/token", &client.to_string())
+        .await;
     let wrong = json!({ "tenant": all, "scopes": [all] }).to_string();
     told.ask(&server, "POST", "/v1/keys", &wrong).await;
     let wrong = json!({ "url": format!("https://{CODE}.example/{all}") }).to_string();
