@@ -53,7 +53,7 @@ pub struct JavascriptOptions {
     pub egress: Vec<Rule>,
     /// The names of its secrets. With none, it has whatever secrets are set for it.
     pub secrets: Vec<String>,
-    /// The names of the npm packages that it was written for.
+    /// The npm packages that it was written for, as `name` or `name@version`.
     pub dependencies: Vec<String>,
 }
 

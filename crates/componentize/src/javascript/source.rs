@@ -18,6 +18,19 @@ const BUILT_IN: &[&str] = &[
     "url",
     "util",
 ];
+/// Packages that have the name of one of those, with the latest major version that there is of each. The name leads to Node's own.
+const NAMESAKES: &[(&str, u32)] = &[
+    ("assert", 2),
+    ("buffer", 6),
+    ("console", 0),
+    ("crypto", 1),
+    ("events", 3),
+    ("process", 0),
+    ("querystring", 0),
+    ("timers", 0),
+    ("url", 0),
+    ("util", 0),
+];
 /// Packages that the engine has.
 const PACKAGES: &[&str] = &["axios", "node-fetch", "uuid"];
 /// Modules of Node's that there is no place for in a sandbox.
@@ -61,25 +74,13 @@ pub struct Source {
     pub origins: Vec<String>,
 }
 
-/// Reads a source, and the names of the npm packages that it comes with, without running it.
+/// Reads a source, and which npm packages it was written for, as `name` or `name@version`, without running it.
 pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source, Vec<BuildError>> {
     if source.len() > SOURCE_LIMIT {
         return Err(vec![too_large(source.len())]);
     }
     let absent = dependencies.iter().map(AsRef::as_ref);
-    let absent = absent.filter(|name| !has(name));
-    let mut errors: Vec<_> = absent
-        .map(|name| {
-            BuildError::new(
-                "dependency_not_available",
-                format!(
-                    "the dependency {} is not part of phonebox: {BUNDLE}",
-                    shown(name)
-                ),
-            )
-        })
-        .take(ERRORS)
-        .collect();
+    let mut errors: Vec<_> = absent.filter_map(unavailable).take(ERRORS).collect();
     if let Some(at) = source.find('\0') {
         errors.push(located(
             source,
@@ -141,6 +142,39 @@ const BUNDLE: &str = "dependencies are bundled on the author's machine, with `np
 /// The names of what may be required without bundling it.
 pub fn modules() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().chain(PACKAGES).copied()
+}
+
+/// What is wrong with a dependency. Of the packages that phonebox has it has one version, for whatever version is asked.
+fn unavailable(dependency: &str) -> Option<BuildError> {
+    let (name, version) = match dependency.rsplit_once('@') {
+        Some((name, version)) if !name.is_empty() => (name, version),
+        _ => (dependency, "latest"),
+    };
+    let what = if let Some((_, latest)) = NAMESAKES.iter().find(|(known, _)| *known == name) {
+        let major = version
+            .trim_start_matches(['^', '~', '=', 'v'])
+            .split('.')
+            .next();
+        let is_there = major
+            .and_then(|major| major.parse().ok())
+            .is_none_or(|major: u32| major <= *latest);
+        if is_there {
+            return None;
+        }
+        format!(
+            "the dependency {} has no version {}: {name} is a module of Node's, and needs no dependency",
+            shown(name),
+            shown(version)
+        )
+    } else if PACKAGES.contains(&name) {
+        return None;
+    } else {
+        format!(
+            "the dependency {} is not part of phonebox: {BUNDLE}",
+            shown(name)
+        )
+    };
+    Some(BuildError::new("dependency_not_available", what))
 }
 
 /// Whether the engine has what is required under this name.
@@ -483,7 +517,15 @@ mod tests {
     fn what_is_required_and_absent_is_told_with_its_place() {
         let source = "const c = require('node:crypto');\n// require('gone')\nconst fs =  require(\"fs\");\n\
                       try { require('maybe') } catch {}\nx.require('not this');\nrequire(`left-pad`); require(name); require('a' + b); require(`${c}`);\n";
-        let errors = examine(source, &["uuid", "left-pad"]).unwrap_err();
+        let asked = [
+            "uuid@10.0.0",
+            "left-pad",
+            "crypto@1.0.1",
+            "crypto",
+            "crypto@17.7.1",
+            "@acme/sms@1.0.0",
+        ];
+        let errors = examine(source, &asked).unwrap_err();
         let told: Vec<_> = errors
             .iter()
             .map(|error| (error.id.as_str(), error.line, error.column))
@@ -492,11 +534,21 @@ mod tests {
             told,
             [
                 ("dependency_not_available", None, None),
+                ("dependency_not_available", None, None),
+                ("dependency_not_available", None, None),
                 ("module_not_available", Some(3), Some(21)),
                 ("module_not_found", Some(6), Some(9)),
             ],
             "{errors:?}"
         );
+        let named = [
+            "left-pad is not",
+            "crypto has no version 17.7.1",
+            "@acme/sms is not",
+        ];
+        for (error, named) in errors.iter().zip(named) {
+            assert!(error.message.contains(named), "{named}: {error:?}");
+        }
         let bundled =
             "(function(require, module) { require('./inner') })(load, {}); exports.x = 1;";
         let none: [&str; 0] = [];
