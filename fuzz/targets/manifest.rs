@@ -29,10 +29,8 @@ impl Limits {
 }
 
 fn is_secret_name(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 128
-        && name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.chars().all(fine)
+    let fine = |c: char| c.is_ascii_alphanumeric() || "_-.$".contains(c);
+    (1..=128).contains(&name.len()) && name.chars().all(fine)
 }
 
 /// The strings of an array.

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use phonebox_egress::{Policy, Rule};
 use phonebox_runtime::{Digest, LoadError, LoadedAction, Runtime};
 use serde::Serialize;
 
-use crate::manifest::{InvalidManifest, Manifest, TRIGGER};
+use crate::manifest::{InvalidManifest, Manifest, WrittenLimits};
 
 /// An action as it is uploaded and deployed: a component that has been checked, or a source in JavaScript, with its manifest in
 /// it. Cheap to clone.
@@ -55,6 +54,8 @@ pub struct JavascriptOptions {
     pub secrets: Vec<String>,
     /// The npm packages that it was written for, as `name` or `name@version`.
     pub dependencies: Vec<String>,
+    /// The limits that it wants.
+    pub limits: WrittenLimits,
 }
 
 impl JavascriptOptions {
@@ -65,6 +66,7 @@ impl JavascriptOptions {
             egress: Vec::new(),
             secrets: Vec::new(),
             dependencies: Vec::new(),
+            limits: WrittenLimits::default(),
         }
     }
 }
@@ -130,17 +132,12 @@ impl Action {
             mut egress,
             secrets,
             dependencies,
+            limits,
         } = options;
         let found = javascript::examine(source, &dependencies).map_err(InvalidAction::Source)?;
         reach(&mut egress, &found.origins);
-        let optional = |name| (name, WrittenSecret { optional: true });
-        let manifest = Written {
-            name,
-            trigger: TRIGGER,
-            egress,
-            secrets: secrets.into_iter().map(optional).collect(),
-        };
-        let manifest = toml::to_string(&manifest).expect("every key of a manifest is a string");
+        let secrets = secrets.iter().map(String::as_str);
+        let manifest = Manifest::write(&name, &egress, secrets, limits);
         Self::from_component(javascript::pack(source, &manifest))
     }
 
@@ -205,20 +202,6 @@ impl fmt::Debug for Action {
             .field("digest", &self.digest())
             .finish_non_exhaustive()
     }
-}
-
-/// A manifest as it is written for a source that has none.
-#[derive(Serialize)]
-struct Written {
-    name: String,
-    trigger: &'static str,
-    egress: Vec<Rule>,
-    secrets: BTreeMap<String, WrittenSecret>,
-}
-
-#[derive(Serialize)]
-struct WrittenSecret {
-    optional: bool,
 }
 
 /// Adds a rule for each origin that has none, as far as there may be more rules. What cannot be granted is left out: nobody

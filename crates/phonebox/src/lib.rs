@@ -36,6 +36,7 @@
 mod action;
 mod api_key;
 mod delivery;
+mod draft;
 mod host;
 mod keys;
 mod manifest;
@@ -53,9 +54,13 @@ pub use delivery::{
     CircuitOptions, Deliveries, Delivery, DeliveryOptions, Handle, Happened, InvalidCallingCode,
     LeftAlone, Rate, Refused, RootKey, Tail, TooManyTails, schedule,
 };
+pub use draft::{
+    ActionChange, BindingRef, CannotManage, Code, Content, Dependency, ManagedAction,
+    ManagedVersion, SecretChange, SecretMode, read_id, show_id,
+};
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, InvalidRootKeyId, Keys, KeysError, RootKeyId};
-pub use manifest::{InvalidManifest, Manifest, SecretSpec};
+pub use manifest::{InvalidManifest, Manifest, SecretSpec, WrittenLimits, WrittenRule};
 pub use provider::{
     NewProvider, Provider, ProviderChange, ProviderConfiguration, ProviderError, ProviderName,
 };

@@ -149,7 +149,7 @@ impl InvalidManifest {
             )),
             Self::Name(_) => Some("write a name like acme-sms".to_owned()),
             Self::SecretName(_) => Some(
-                "use capital letters, digits and underscores, as in TWILIO_AUTH_TOKEN".to_owned(),
+                "use letters, digits and _-.$, at most 128, as in TWILIO_AUTH_TOKEN".to_owned(),
             ),
             Self::NoSecret(name) => Some(format!("add [secrets.{name}] to action.toml")),
             Self::Syntax(_) => Some("correct the line that is pointed at".to_owned()),
@@ -178,26 +178,58 @@ struct Written {
     limits: WrittenLimits,
 }
 
-#[derive(Deserialize)]
-struct WrittenRule {
-    origin: String,
-    #[serde(default)]
-    methods: Vec<String>,
-    #[serde(default)]
-    paths: Vec<String>,
-    auth: Option<Auth>,
+/// An egress rule, as it is written: in `action.toml`, and in the Management API.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenRule {
+    /// See [`Rule::new`].
+    pub origin: String,
+    /// None: `POST`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// None: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// How the host signs what it allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
 }
 
-#[derive(Default, Deserialize)]
-struct WrittenLimits {
-    deadline_ms: Option<u64>,
-    memory_mib: Option<u64>,
+/// The limits that an action wants, as they are written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenLimits {
+    /// How long a run may take, in milliseconds: 100 to 20,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// How much memory it may have, in MiB: 1 to 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+}
+
+/// A manifest for what came without one.
+#[derive(Serialize)]
+struct Made<'a, R> {
+    name: &'a str,
+    trigger: &'a str,
+    limits: WrittenLimits,
+    egress: &'a [R],
+    secrets: BTreeMap<&'a str, MadeSecret>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct MadeSecret {
+    optional: bool,
 }
 
 impl Manifest {
-    /// Whether a secret may be called this: capital letters, digits and underscores, a letter first, at most 128.
+    /// Whether a secret may be called this: 1 to 128 letters, digits and `_-.$`. A rule's auth can name those of capital
+    /// letters, digits and underscores alone.
     pub fn is_secret_name(name: &str) -> bool {
-        Auth::is_secret_name(name)
+        (1..=128).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(&byte))
     }
 
     /// Reads a manifest.
@@ -218,18 +250,7 @@ impl Manifest {
         }
         let mut egress = Vec::with_capacity(written.egress.len());
         for (index, rule) in written.egress.into_iter().enumerate() {
-            let WrittenRule {
-                origin,
-                methods,
-                paths,
-                auth,
-            } = rule;
-            let rule = Rule::new(&origin, &methods, &paths);
-            let rule = rule.and_then(|rule| match auth {
-                Some(auth) => rule.with_auth(auth),
-                None => Ok(rule),
-            });
-            egress.push(rule.map_err(|source| InvalidManifest::Rule {
+            egress.push(rule.read().map_err(|source| InvalidManifest::Rule {
                 number: index + 1,
                 source,
             })?);
@@ -267,14 +288,44 @@ impl Manifest {
         self.any_secret || self.secrets.contains_key(name)
     }
 
+    /// The text of a manifest that asks for these, each rule as [`WrittenRule`] and [`Rule`] are serialized.
+    pub(crate) fn write<'a, R: Serialize>(
+        name: &str,
+        egress: &[R],
+        secrets: impl IntoIterator<Item = &'a str>,
+        limits: WrittenLimits,
+    ) -> String {
+        let optional = MadeSecret { optional: true };
+        let secrets = secrets.into_iter().map(|name| (name, optional));
+        let made = Made {
+            name,
+            trigger: TRIGGER,
+            limits,
+            egress,
+            secrets: secrets.collect(),
+        };
+        toml::to_string(&made).expect("texts, lists and numbers")
+    }
+
     /// What the action wants to reach, as a policy.
     pub fn policy(&self) -> Policy {
         Policy::new(self.egress.clone()).expect("checked when it was read")
     }
 }
 
+impl WrittenRule {
+    /// The rule that is meant.
+    pub(crate) fn read(self) -> Result<Rule, InvalidRule> {
+        let rule = Rule::new(&self.origin, &self.methods, &self.paths)?;
+        match self.auth {
+            Some(auth) => rule.with_auth(auth),
+            None => Ok(rule),
+        }
+    }
+}
+
 impl WrittenLimits {
-    fn read(&self) -> Result<Limits, InvalidManifest> {
+    pub(crate) fn read(self) -> Result<Limits, InvalidManifest> {
         let mut limits = Limits::default();
         if let Some(value) = self.deadline_ms {
             let most = u64::try_from(Limits::LONGEST_DEADLINE.as_millis()).expect("20,000");
@@ -366,23 +417,25 @@ fn shown(text: &str) -> String {
 
 /// [`shown`], where there are lines.
 fn shown_lines(text: &str) -> String {
-    let hides = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let mut shown = String::new();
     for c in text.chars() {
         if shown.len() >= SHOWN {
             shown.push('…');
             break;
         }
-        if hides(c) {
+        if hides(c) && c != '\n' {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
         }
     }
     shown
+}
+
+/// Whether a character changes how the text around it looks, or cannot be seen.
+pub(crate) fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn is_name(name: &str) -> bool {
@@ -468,9 +521,9 @@ mod tests {
                 "write trigger",
             ),
             (
-                with("TOKEN", "token"),
-                "`token` is not a name for a secret",
-                "use capital letters",
+                with("TOKEN", "\"to ken\""),
+                "`to ken` is not a name for a secret",
+                "use letters, digits",
             ),
             (
                 with("https://api", "ftp://api"),

@@ -1,10 +1,13 @@
 //! A tenant's secrets: what may be one, and how it is kept.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use phonebox_contract::{Fault, Sensitive};
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{Mode, Secret, Secrets};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::delivery::CannotLoad;
@@ -14,7 +17,7 @@ use crate::manifest::Manifest;
 /// Longest value, in bytes.
 const LONGEST: usize = 4096;
 /// Shortest value of a sealed secret, in bytes: a shorter one would not be noticed in an answer.
-const SHORTEST: usize = 8;
+pub(crate) const SHORTEST: usize = 8;
 /// Most origins of one secret.
 const ORIGINS: usize = 20;
 
@@ -58,9 +61,7 @@ impl InvalidSecret {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Name => {
-                "use capital letters, digits and underscores, at most 128, as in TWILIO_AUTH_TOKEN"
-            }
+            Self::Name => "use letters, digits and _-.$, at most 128, as in TWILIO_AUTH_TOKEN",
             Self::Size => "keep what is longer with the provider, or divide it",
             Self::Characters => {
                 "leave them out; a line end at the end of a file is the usual cause"
@@ -127,11 +128,46 @@ pub(crate) fn bound(secret: Secret, manifest: &Manifest) -> Secret {
     secret.bound_to(manifest.egress.iter().map(|rule| rule.origins().clone()))
 }
 
-/// Whose secret it is. What is encrypted for one cannot be read for another.
-#[derive(Clone, Copy)]
+/// Those of an action's secrets that it asks for, [bound].
+pub(crate) fn asked_for(secrets: &[(String, Given)], manifest: &Manifest) -> Secrets {
+    let asked_for = secrets
+        .iter()
+        .filter(|(name, _)| manifest.takes_secret(name));
+    asked_for
+        .map(|(name, given)| (name.clone(), bound(given.secret.clone(), manifest)))
+        .collect()
+}
+
+/// A secret and when it was given.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) secret: Secret,
+    pub(crate) at: Timestamp,
+}
+
+impl Given {
+    pub(crate) fn now(secret: Secret) -> Self {
+        Self {
+            secret,
+            at: Timestamp::now(),
+        }
+    }
+
+    /// The same, [bound].
+    pub(crate) fn bound(self, manifest: &Manifest) -> Self {
+        Self {
+            secret: bound(self.secret, manifest),
+            ..self
+        }
+    }
+}
+
+/// What has a secret: what runs under an action's name, a draft, a version. What is encrypted for one cannot be read for another.
+#[derive(Clone)]
 pub(crate) struct Owner<'a> {
-    pub(crate) tenant: &'a str,
-    pub(crate) action: &'a str,
+    tenant: &'a str,
+    kind: &'static str,
+    whose: Cow<'a, str>,
 }
 
 /// A secret as it is encrypted: mode and origins with it, so that nobody who can write to the store changes them.
@@ -143,56 +179,58 @@ struct Kept {
     updated_at: Timestamp,
 }
 
+impl<'a> Owner<'a> {
+    /// What runs under this name.
+    pub(crate) fn running(tenant: &'a str, action: &'a str) -> Self {
+        Self {
+            tenant,
+            kind: "secret",
+            whose: action.into(),
+        }
+    }
+
+    /// An action's draft, by the action's id, or a version.
+    pub(crate) fn holding(tenant: &'a str, id: [u8; 16]) -> Self {
+        Self {
+            tenant,
+            kind: "held-secret",
+            whose: Uuid::from_bytes(id).to_string().into(),
+        }
+    }
+}
+
 impl Owner<'_> {
-    pub(crate) fn seal(self, keys: &Keys, name: &str, secret: &Secret) -> Vec<u8> {
+    pub(crate) fn seal(&self, keys: &Keys, name: &str, given: &Given) -> Vec<u8> {
+        let Given { secret, at } = given;
         let kept = Kept {
             value: secret.value().clone(),
             mode: secret.mode(),
             origins: secret.origins().map(<[OriginPattern]>::to_vec),
-            updated_at: Timestamp::now(),
+            updated_at: *at,
         };
         let text = serde_json::to_vec(&kept).expect("every key of a secret is a string");
         keys.seal_secret(&self.purpose(name), &Zeroizing::new(text))
     }
 
-    pub(crate) fn open(self, keys: &Keys, name: &str, sealed: &[u8]) -> Result<Secret, CannotLoad> {
-        let kept = self.read(keys, name, sealed)?;
-        let secret = Secret::new(kept.value).with_mode(kept.mode);
-        Ok(match kept.origins {
-            Some(origins) => secret.bound_to(origins),
-            None => secret,
-        })
-    }
-
-    pub(crate) fn tell(
-        self,
+    pub(crate) fn seal_all(
+        &self,
         keys: &Keys,
-        name: String,
-        sealed: &[u8],
-    ) -> Result<SecretInfo, CannotLoad> {
-        let kept = self.read(keys, &name, sealed)?;
-        let purpose = ["secret-fingerprint", self.tenant];
-        let hash = keys.fingerprint(&purpose, kept.value.reveal().as_bytes());
-        let fingerprint = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
-        Ok(SecretInfo {
-            name,
-            mode: kept.mode,
-            origins: kept.origins,
-            updated_at: kept.updated_at,
-            fingerprint: fingerprint.collect(),
-        })
+        secrets: &[(String, Given)],
+    ) -> Vec<(String, Vec<u8>)> {
+        let seal = |(name, given): &(String, Given)| (name.clone(), self.seal(keys, name, given));
+        secrets.iter().map(seal).collect()
     }
 
-    fn read(self, keys: &Keys, name: &str, sealed: &[u8]) -> Result<Kept, CannotLoad> {
+    pub(crate) fn open(&self, keys: &Keys, name: &str, sealed: &[u8]) -> Result<Given, CannotLoad> {
         let opened = keys
             .open_secret(&self.purpose(name), sealed)
             .and_then(|text| serde_json::from_slice(&text).map_err(|_| CannotDecrypt));
-        opened.map_err(|source| {
+        let kept: Kept = opened.map_err(|source| {
             // Somebody may have tampered with it.
             tracing::error!(
                 target: "phonebox::secrets",
                 tenant = self.tenant,
-                action = self.action,
+                action = &*self.whose,
                 secret = name,
                 "a secret cannot be decrypted: no key of the ring fits, or it was changed",
             );
@@ -200,10 +238,42 @@ impl Owner<'_> {
                 name: name.to_owned(),
                 source,
             }
+        })?;
+        let secret = Secret::new(kept.value).with_mode(kept.mode);
+        Ok(Given {
+            secret: match kept.origins {
+                Some(origins) => secret.bound_to(origins),
+                None => secret,
+            },
+            at: kept.updated_at,
         })
     }
 
-    fn purpose<'a>(&'a self, name: &'a str) -> [&'a str; 4] {
-        ["secret", self.tenant, self.action, name]
+    pub(crate) fn open_all(
+        &self,
+        keys: &Keys,
+        sealed: &[(String, Vec<u8>)],
+    ) -> Result<Vec<(String, Given)>, CannotLoad> {
+        let open =
+            |(name, sealed): &(String, Vec<u8>)| Ok((name.clone(), self.open(keys, name, sealed)?));
+        sealed.iter().map(open).collect()
+    }
+
+    pub(crate) fn tell(&self, keys: &Keys, name: String, given: &Given) -> SecretInfo {
+        let Given { secret, at } = given;
+        let purpose = ["secret-fingerprint", self.tenant];
+        let hash = keys.fingerprint(&purpose, secret.value().reveal().as_bytes());
+        let fingerprint = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
+        SecretInfo {
+            name,
+            mode: secret.mode(),
+            origins: secret.origins().map(<[OriginPattern]>::to_vec),
+            updated_at: *at,
+            fingerprint: fingerprint.collect(),
+        }
+    }
+
+    pub(crate) fn purpose<'a>(&'a self, name: &'a str) -> [&'a str; 4] {
+        [self.kind, self.tenant, &self.whose, name]
     }
 }

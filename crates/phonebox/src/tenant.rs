@@ -8,16 +8,16 @@ use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive,
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{LoadError, Secret, Secrets};
 use phonebox_store::{
-    ActionItem, Deploy, Filter, Item, LogEntry, LogId, LogItem, Logs, Notification, Receipt,
-    Received, StoreError, Version, Webhook,
+    ActionItem, Deploy, Expected, Filter, FollowingDraft, Item, LogEntry, LogId, LogItem, Logs,
+    NewVersion, Notification, Receipt, Received, StoreError, Version, Webhook,
 };
 use tokio::time::timeout;
 
 use crate::action::{Action, InvalidAction};
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
+use crate::draft::{self, Definition};
 use crate::host::{DeployError, Deployment};
-use crate::manifest::Manifest;
-use crate::secret::{self, Owner, SecretInfo};
+use crate::secret::{self, Given, Owner, SecretInfo};
 use crate::webhook::{self, Topic, WebhookError};
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -180,108 +180,129 @@ impl Tenant {
     /// Deploys an action under the name in its manifest, with all of its secrets, and has it deliver what this tenant sends
     /// from now on. What is under way ends with what it began with. On disk when it returns.
     pub async fn deploy(&self, action: &Action, secrets: Secrets) -> Result<Deployed, CannotLoad> {
-        let owner = self.owner(&action.manifest().name);
-        let secrets: Secrets = secrets
-            .iter()
-            .map(|(name, one)| (name, secret::bound(one.clone(), action.manifest())))
-            .collect();
-        let seal = |(name, one): (&str, &Secret)| {
+        let manifest = action.manifest();
+        let given = |(name, one): (&str, &Secret)| {
             secret::check(name, one)?;
-            Ok((name.to_owned(), owner.seal(&self.engine.keys, name, one)))
+            Ok((name.to_owned(), Given::now(one.clone()).bound(manifest)))
         };
-        let sealed: Result<Vec<_>, CannotLoad> = secrets.iter().map(seal).collect();
-        let sealed = sealed?;
+        let given: Result<Vec<_>, CannotLoad> = secrets.iter().map(given).collect();
+        let given = given?;
+        let bound = given
+            .iter()
+            .map(|(name, given)| (name, given.secret.clone()));
         // What cannot be loaded is not kept.
-        let deployment = self.load(action, secrets).await?;
-        self.keep(action, Some(sealed.clone()), sealed, deployment)
-            .await
+        let deployment = self.load(action, bound.collect()).await?;
+        loop {
+            if let Some(deployed) = self.deploy_with(action, &deployment, &given, None).await? {
+                return Ok(deployed);
+            }
+        }
     }
 
-    /// [`Tenant::deploy`] with the secrets that were [set](Tenant::set_secret), as far as the action asks for them.
+    /// [`Tenant::deploy`] with the secrets that were [set](Tenant::set_secret), as far as the action asks for them. Those of which
+    /// nobody has said where they may go are bound to what it asks for.
     pub async fn deploy_with_kept_secrets(&self, action: &Action) -> Result<Deployed, CannotLoad> {
         let manifest = action.manifest();
-        let owner = self.owner(&manifest.name);
-        let store = &self.engine.store;
-        let kept = store.secrets(&self.name, &manifest.name).await?;
-        let mut asked_for = Vec::new();
-        for (name, sealed) in &kept {
-            if manifest.takes_secret(name) {
-                let one = owner.open(&self.engine.keys, name, sealed)?;
-                asked_for.push((name.clone(), secret::bound(one, manifest)));
-            }
-        }
-        let deployment = self.load(action, asked_for.into_iter().collect()).await?;
-        let deployed = self.keep(action, None, kept, deployment).await?;
-        self.bind_secrets(manifest).await?;
-        Ok(deployed)
-    }
-
-    /// Binds the secrets of which nobody has said where they may go to what the action asks for.
-    async fn bind_secrets(&self, manifest: &Manifest) -> Result<(), CannotLoad> {
-        let (owner, store) = (self.owner(&manifest.name), &self.engine.store);
+        let owner = Owner::running(&self.name, &manifest.name);
         loop {
-            let mut again = false;
-            for (name, was) in store.secrets(&self.name, &manifest.name).await? {
-                let one = owner.open(&self.engine.keys, &name, &was)?;
-                if one.origins().is_some() || !manifest.takes_secret(&name) {
-                    continue;
-                }
-                let one = secret::bound(one, manifest);
-                if one.origins().is_some() {
-                    let anew = owner.seal(&self.engine.keys, &name, &one);
-                    let replace =
-                        store.replace_secret(&self.name, &manifest.name, &name, was, anew);
-                    // It may have been set meanwhile, or encrypted with another root key.
-                    again |= !replace.await?;
-                }
+            let kept = self
+                .engine
+                .store
+                .secrets(&self.name, &manifest.name)
+                .await?;
+            let mut given = owner.open_all(&self.engine.keys, &kept)?;
+            for (_, given) in given
+                .iter_mut()
+                .filter(|(name, _)| manifest.takes_secret(name))
+            {
+                *given = given.clone().bound(manifest);
             }
-            if !again {
-                return Ok(());
+            let deployment = self
+                .load(action, secret::asked_for(&given, manifest))
+                .await?;
+            let kept = Some(kept);
+            if let Some(deployed) = self.deploy_with(action, &deployment, &given, kept).await? {
+                return Ok(deployed);
             }
         }
     }
 
-    fn owner<'a>(&'a self, action: &'a str) -> Owner<'a> {
-        Owner {
-            tenant: &self.name,
-            action,
-        }
+    /// Keeps an action that was loaded, and has it run from now on. None where something changed meanwhile.
+    async fn deploy_with(
+        &self,
+        action: &Action,
+        deployment: &Deployment,
+        given: &[(String, Given)],
+        expected: Option<Vec<(String, Vec<u8>)>>,
+    ) -> Result<Option<Deployed>, CannotLoad> {
+        let Engine { store, keys, .. } = &*self.engine;
+        let (name, digest) = (&action.manifest().name, action.digest().to_bytes());
+        let item = store.action_named(&self.name, name).await?;
+        let id = item.map_or_else(draft::new_id, |item| item.id);
+        // The same component again is the same version.
+        let versions = store.versions(&self.name, name).await?;
+        let before = versions.iter().find(|version| version.digest == digest);
+        let version = before.map_or_else(draft::new_id, |version| version.id);
+        let seal = |holder| Owner::holding(&self.name, holder).seal_all(keys, given);
+        let notes = deployment.notes();
+        let deploy = Deploy {
+            action: name.clone(),
+            id,
+            expected: Expected {
+                secrets: expected,
+                ..Expected::default()
+            },
+            version: NewVersion {
+                id: version,
+                source: digest,
+                digest,
+                component: Some(action.component().to_vec()),
+                definition: Definition::of_component().write(),
+                built_at: None,
+            },
+            secrets: Owner::running(&self.name, name).seal_all(keys, given),
+            held: seal(version),
+            draft: Some(FollowingDraft {
+                secrets: seal(id),
+                notes: serde_json::to_string(&notes).unwrap_or_default(),
+            }),
+            most: draft::VERSIONS,
+        };
+        let version = self.keep(deploy, deployment.clone()).await?;
+        Ok(version.map(|version| Deployed { version, notes }))
     }
 
-    async fn load(&self, action: &Action, secrets: Secrets) -> Result<Deployment, CannotLoad> {
+    pub(crate) async fn load(
+        &self,
+        action: &Action,
+        secrets: Secrets,
+    ) -> Result<Deployment, CannotLoad> {
         let (engine, tenant, action) = (self.engine.clone(), self.name.clone(), action.clone());
         let load = move || engine.phonebox.deploy(&tenant, &action, secrets);
         let loaded = tokio::task::spawn_blocking(load).await;
         Ok(loaded.map_err(|_| CannotLoad::ShuttingDown)??)
     }
 
-    /// Keeps an action that was loaded with `loaded_with` of the store's secrets, and has it run from now on.
-    async fn keep(
+    /// Keeps what is to be deployed, and has it run from now on as it was loaded. None where something changed meanwhile.
+    pub(crate) async fn keep(
         &self,
-        action: &Action,
-        secrets: Option<Vec<(String, Vec<u8>)>>,
-        loaded_with: Vec<(String, Vec<u8>)>,
+        deploy: Deploy,
         deployment: Deployment,
-    ) -> Result<Deployed, CannotLoad> {
+    ) -> Result<Option<Version>, StoreError> {
         let Engine { store, .. } = &*self.engine;
-        let name = &action.manifest().name;
-        let deploy = Deploy {
-            action: name.clone(),
-            digest: action.digest().to_bytes(),
-            component: action.component().to_vec(),
-            secrets,
+        let (name, loaded_with) = (deploy.action.clone(), deploy.secrets.clone());
+        let Some(version) = store.deploy(&self.name, deploy).await? else {
+            return Ok(None);
         };
-        let version = store.deploy(&self.name, deploy).await?;
-        let notes = deployment.notes();
-        self.engine.deployed(&self.name, name, Some(deployment));
+        self.engine.deployed(&self.name, &name, Some(deployment));
         self.engine.rerouted(&self.name);
         // Whoever deployed or set a secret meanwhile may have said so before this did: then the store is asked.
-        let is = store.deployed(&self.name, name).await?;
-        let secrets = store.secrets(&self.name, name).await?;
+        let is = store.deployed(&self.name, &name).await?;
+        let secrets = store.secrets(&self.name, &name).await?;
         if is.as_ref() != Some(&version) || secrets != loaded_with {
-            self.engine.deployed(&self.name, name, None);
+            self.engine.deployed(&self.name, &name, None);
         }
-        Ok(Deployed { version, notes })
+        Ok(Some(version))
     }
 
     /// Sets a secret of an action's, which need not be there yet. Runs that begin from now on get it. Where the secret does not
@@ -300,11 +321,17 @@ impl Tenant {
         {
             secret = secret::bound(secret, deployed.manifest());
         }
-        let owner = self.owner(action);
-        let sealed = owner.seal(&self.engine.keys, name, &secret);
-        let info = owner.tell(&self.engine.keys, name.to_owned(), &sealed)?;
-        let store = &self.engine.store;
-        store.put_secret(&self.name, action, name, sealed).await?;
+        let Engine { store, keys, .. } = &*self.engine;
+        let (owner, given) = (Owner::running(&self.name, action), Given::now(secret));
+        let item = store.action_named(&self.name, action).await?;
+        let held = item.map(|item| {
+            let draft = Owner::holding(&self.name, item.id);
+            (item.id, draft.seal(keys, name, &given))
+        });
+        let sealed = owner.seal(keys, name, &given);
+        let put = store.put_secret(&self.name, action, name, sealed, held);
+        put.await?;
+        let info = owner.tell(keys, name.to_owned(), &given);
         tracing::info!(
             target: "phonebox::secrets",
             tenant = &*self.name,
@@ -337,10 +364,12 @@ impl Tenant {
 
     /// An action's secrets. Their values are for its runs alone.
     pub async fn secrets(&self, action: &str) -> Result<Vec<SecretInfo>, CannotLoad> {
-        let owner = self.owner(action);
-        let kept = self.engine.store.secrets(&self.name, action).await?;
-        let tell = |(name, sealed): (String, Vec<u8>)| owner.tell(&self.engine.keys, name, &sealed);
-        kept.into_iter().map(tell).collect()
+        let Engine { store, keys, .. } = &*self.engine;
+        let owner = Owner::running(&self.name, action);
+        let kept = store.secrets(&self.name, action).await?;
+        let tell = |(name, given)| owner.tell(keys, name, &given);
+        let given = owner.open_all(keys, &kept)?;
+        Ok(given.into_iter().map(tell).collect())
     }
 
     /// Its actions, by name.

@@ -91,7 +91,7 @@ struct SecretShape {
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = Mode)]
-enum ModeShape {
+pub(crate) enum ModeShape {
     /// It has what stands for the value.
     Sealed,
     /// It has the value.
@@ -149,14 +149,16 @@ pub(crate) async fn deploy(
 }
 
 #[utoipa::path(get, path = "/v1/actions", operation_id = "list_actions", tag = "actions",
-    responses((status = 200, description = "By name", body = Listed)))]
+    responses((status = 200, description = "Those that are deployed, by name", body = Listed)))]
 pub(crate) async fn list(State(app): State<App>, asking: Asking) -> Result<Response, Problem> {
     let tenant = asking.tenant(&app, Scope::ActionsRead)?;
     let actions = tenant.actions().await?;
-    let actions = actions.into_iter().map(|action| ListedAction {
-        deployed: Shown::new(&action.deployed),
-        name: action.name,
-        bound: action.bound,
+    let actions = actions.into_iter().filter_map(|action| {
+        Some(ListedAction {
+            deployed: Shown::new(&action.deployed?),
+            name: action.name,
+            bound: action.bound,
+        })
     });
     Ok(Json(Listed {
         actions: actions.collect(),

@@ -204,6 +204,7 @@ const MEANING: &[(&str, &str)] = &[
         (name = "actions", description = "What delivers, its versions and secrets"),
         (name = "management", description = "Auth0's Management API, as far as it is about phones"),
         (name = "webhook", description = "Where a platform is told what becomes of its notifications"),
+        (name = "management", description = "Auth0's Management API, as far as it is about phone providers"),
         (name = "operator", description = "Tenants, keys and metrics"),
         (name = "tokens", description = "What Auth0's clients show in place of a key"),
         (name = "health", description = "For whoever watches the process"),
@@ -224,6 +225,8 @@ pub(crate) struct ProviderNames;
 pub(crate) struct FaultName;
 /// What a key is good for.
 pub(crate) struct ScopeName;
+/// The trigger that actions are for.
+pub(crate) struct TriggerId;
 
 /// What happened in an attempt: of one that had no run, the first three alone.
 #[derive(Serialize, ToSchema)]
@@ -331,6 +334,7 @@ one_of!(
 one_of!(MethodName, "DeliveryMethod", ["text", "voice"]);
 one_of!(ProviderNames, "PhoneProviderName", ["twilio", "custom"]);
 one_of!(ScopeName, "Scope", Scope::ALL.map(Scope::as_str));
+one_of!(TriggerId, "TriggerId", ["custom-phone-provider"]);
 one_of!(
     FaultName,
     "Fault",

@@ -10,10 +10,12 @@ use phonebox_contract::NotificationId;
 use crate::error::StoreError;
 use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
-    PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
-    Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, Changed, Claim,
+    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Ended, Filter, Item, Lease,
+    Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification, PatchPhoneProvider,
+    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
+    Received, Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version,
+    Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -117,15 +119,56 @@ pub trait Driver: Send + Sync {
     /// again.
     fn erase_logs(&self, older: Duration) -> Answer<'_, u64>;
 
-    /// Keeps a component as the next version of an action, deploys that version and binds the action. The same component
-    /// again is the same version.
-    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version>;
+    /// Makes an action whose draft is to be built.
+    fn create_action(&self, tenant: &str, create: CreateAction) -> Answer<'_, Created>;
 
-    /// Has an action deliver what its tenant sends from now on. False where there is no such action.
-    fn bind(&self, tenant: &str, action: &str) -> Answer<'_, bool>;
+    /// Changes an action: what it is called, and with it what waits for it, or its draft, which is to be built again then.
+    fn change_action(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        change: ChangeAction,
+    ) -> Answer<'_, Changed>;
+
+    /// Forgets an action with its versions and secrets. One that somebody has bound, or that a custom provider delivers by, only if
+    /// `force` says so.
+    fn remove_action(&self, tenant: &str, id: [u8; 16], force: bool) -> Answer<'_, Removed>;
+
+    /// When the next draft is due to be built, whoever it belongs to.
+    fn next_build(&self) -> Answer<'_, Option<Time>>;
+
+    /// Hands out the draft that has been waiting longest to be built, for as long as `lease`: if nothing is said of it by then,
+    /// it is handed out again. Or one that is built and is to be deployed.
+    fn claim_build(&self, lease: Duration) -> Answer<'_, Option<ToBuild>>;
+
+    /// Writes down what came of building a draft. False where it was changed meanwhile.
+    fn end_build(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        revision: u32,
+        ended: Ended,
+    ) -> Answer<'_, bool>;
+
+    /// Has a draft that is built deployed no more: whoever asked for it is to ask again. Nothing where it was changed meanwhile.
+    fn deploy_no_more(&self, tenant: &str, id: [u8; 16], revision: u32) -> Answer<'_, ()>;
+
+    /// Keeps a component as the next version of an action, deploys that version and has it deliver. None where something is
+    /// not as it is expected to be.
+    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Option<Version>>;
 
     /// The action that delivers what a tenant sends.
     fn bound(&self, tenant: &str) -> Answer<'_, Option<String>>;
+
+    /// Has an action deliver what its tenant sends from now on, and says that somebody wants it so. False where there is no
+    /// such action, or nothing of it is deployed.
+    fn put_binding(&self, tenant: &str, binding: PutBinding) -> Answer<'_, bool>;
+
+    /// The binding that somebody made.
+    fn binding(&self, tenant: &str) -> Answer<'_, Option<Binding>>;
+
+    /// Forgets that somebody made a binding. What delivers goes on.
+    fn remove_binding(&self, tenant: &str) -> Answer<'_, ()>;
 
     /// Deploys an earlier version again. False where there is none of this number.
     fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool>;
@@ -136,33 +179,39 @@ pub trait Driver: Send + Sync {
     /// A tenant's actions, by name.
     fn actions(&self, tenant: &str) -> Answer<'_, Vec<ActionItem>>;
 
+    /// A tenant's action of this id.
+    fn action(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<ActionItem>>;
+
+    /// A tenant's action of this name.
+    fn action_named(&self, tenant: &str, name: &str) -> Answer<'_, Option<ActionItem>>;
+
     /// Tenants by name, from the one after this.
     fn tenants(&self, after: Option<&str>, most: usize) -> Answer<'_, Vec<TenantItem>>;
 
     /// All versions of an action, the latest first.
     fn versions(&self, tenant: &str, action: &str) -> Answer<'_, Vec<Version>>;
 
-    /// A tenant's component, by its digest.
+    /// A tenant's component, or what it was made from, by its digest.
     fn component(&self, tenant: &str, digest: [u8; 32]) -> Answer<'_, Option<Vec<u8>>>;
 
-    /// Keeps a secret of an action's, encrypted, in place of what was there.
-    fn put_secret(&self, tenant: &str, action: &str, name: &str, sealed: Vec<u8>)
-    -> Answer<'_, ()>;
+    /// The secrets of a draft by the action's id, or of a version by its own: by name, encrypted.
+    fn held_secrets(&self, tenant: &str, holder: [u8; 16]) -> Answer<'_, Vec<(String, Vec<u8>)>>;
 
-    /// Keeps a secret in place of what is there, if that is still `was`. False where it is not.
-    fn replace_secret(
+    /// Keeps a secret that an action runs with, encrypted, in place of what was there. `held` is the same as the draft of the
+    /// action of this id keeps it, where there is one.
+    fn put_secret(
         &self,
         tenant: &str,
         action: &str,
         name: &str,
-        was: Vec<u8>,
         sealed: Vec<u8>,
-    ) -> Answer<'_, bool>;
+        held: Option<([u8; 16], Vec<u8>)>,
+    ) -> Answer<'_, ()>;
 
-    /// Forgets a secret. False where there is none.
+    /// Forgets a secret that an action runs with, and its draft's. False where there is none.
     fn remove_secret(&self, tenant: &str, action: &str, name: &str) -> Answer<'_, bool>;
 
-    /// An action's secrets by name, encrypted.
+    /// The secrets that an action runs with, by name, encrypted.
     fn secrets(&self, tenant: &str, action: &str) -> Answer<'_, Vec<(String, Vec<u8>)>>;
 
     /// Has a tenant told from now on what becomes of its notifications, each settled one and each receipt once, in the

@@ -26,11 +26,12 @@ pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use log::{About, InvalidLogId, LogEntry, LogId, LogItem, Logs, Matches, What};
 pub use row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate, Node,
-    Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place,
-    PutWebhook, Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version,
-    Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, Build, ChangeAction, Changed, Claim,
+    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Draft, Ended, Expected, Filter,
+    FollowingDraft, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate,
+    NewVersion, Node, Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider,
+    PhoneTemplate, Place, PutBinding, PutDraft, PutWebhook, Receipt, Received, Removed, Rename,
+    Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version, Webhook,
 };
 pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

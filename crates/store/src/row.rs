@@ -457,17 +457,208 @@ pub struct SigningKey {
     pub retired_at: Option<Time>,
 }
 
+/// An action that is to be made: nothing but a draft.
+#[derive(Clone)]
+pub struct CreateAction {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its name.
+    pub name: String,
+    /// What is to be built.
+    pub draft: PutDraft,
+    /// Whether it is to be deployed once it is built.
+    pub deploy: bool,
+    /// Most actions that its tenant may have with it.
+    pub most: u32,
+}
+
+/// What came of [`CreateAction`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Created {
+    /// It is there.
+    Yes(Box<ActionItem>),
+    /// The tenant has as many as it may have.
+    TooMany,
+    /// There is one of this name.
+    NameTaken,
+}
+
+/// What is to be built from now on.
+#[derive(Clone)]
+pub struct PutDraft {
+    /// SHA-256 of what it is made from.
+    pub source: [u8; 32],
+    /// What it is made from. None: the tenant has it.
+    pub content: Option<Vec<u8>>,
+    /// What else it is to be made with.
+    pub definition: String,
+    /// All of its secrets by name, encrypted.
+    pub secrets: Vec<(String, Vec<u8>)>,
+}
+
+/// How an action is to be from now on.
+#[derive(Clone)]
+pub struct ChangeAction {
+    /// Which draft this was made up from, by its revision.
+    pub revision: u32,
+    /// And by its secrets.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// What it is called.
+    pub name: Option<Rename>,
+    /// What is to be built. None: that stays.
+    pub draft: Option<PutDraft>,
+    /// Whether it is to be deployed once it is built.
+    pub deploy: bool,
+}
+
+/// What an action is to be called.
+#[derive(Clone)]
+pub struct Rename {
+    /// The name.
+    pub name: String,
+    /// The secrets that run with it, as they are kept under the old one.
+    pub were: Vec<(String, Vec<u8>)>,
+    /// The same, as they are to be kept under the new one.
+    pub secrets: Vec<(String, Vec<u8>)>,
+}
+
+/// What came of [`ChangeAction`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Changed {
+    /// It is so.
+    Yes(Box<ActionItem>),
+    /// It was changed meanwhile, and is as that had it.
+    Meanwhile,
+    /// Another action of the tenant's has this name.
+    NameTaken,
+    /// There is none of this id.
+    Missing,
+}
+
+/// A draft that is to be built.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ToBuild {
+    /// Whose it is.
+    pub tenant: String,
+    /// The action's id.
+    pub id: [u8; 16],
+    /// Which state of the draft this is.
+    pub draft: Draft,
+    /// How often building it has begun, with this time.
+    pub begun: u32,
+}
+
+/// What came of building a draft.
+#[derive(Clone)]
+pub enum Ended {
+    /// It can be deployed.
+    Built {
+        /// SHA-256 of what came out.
+        digest: [u8; 32],
+        /// What came out. None: the tenant has it.
+        component: Option<Vec<u8>>,
+        /// What its owner should know.
+        notes: String,
+    },
+    /// It cannot, and this is why.
+    Failed(String),
+    /// Nothing: it is begun with again, this much later.
+    Again(Duration),
+}
+
 /// What is to be deployed.
 #[derive(Clone)]
 pub struct Deploy {
     /// The action's name.
     pub action: String,
-    /// SHA-256 of the component.
-    pub digest: [u8; 32],
-    /// The component.
-    pub component: Vec<u8>,
-    /// Its secrets by name, encrypted, in place of those that it had. None: those stay.
+    /// The action's id. It is made where there is none of this name; where there is another, nothing is as expected.
+    pub id: [u8; 16],
+    /// What must still be so.
+    pub expected: Expected,
+    /// The version that it becomes, or that is deployed again.
+    pub version: NewVersion,
+    /// The secrets that it runs with, encrypted, in place of those that there were.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// The same, as the version keeps them.
+    pub held: Vec<(String, Vec<u8>)>,
+    /// The draft becomes the same, with these. None: it stays as it is.
+    pub draft: Option<FollowingDraft>,
+    /// Most versions that are kept. The oldest that is not deployed goes first.
+    pub most: u32,
+}
+
+/// What something was made up from. None: however it is.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// The draft's revision.
+    pub revision: Option<u32>,
+    /// The draft's secrets.
+    pub draft_secrets: Option<Vec<(String, Vec<u8>)>>,
+    /// The secrets that the action runs with.
     pub secrets: Option<Vec<(String, Vec<u8>)>>,
+}
+
+/// A version that is to be. One that is there, by its id, stays as it is.
+#[derive(Clone)]
+pub struct NewVersion {
+    /// Its id.
+    pub id: [u8; 16],
+    /// SHA-256 of what it was made from.
+    pub source: [u8; 32],
+    /// SHA-256 of its component.
+    pub digest: [u8; 32],
+    /// The component. None: the tenant has it.
+    pub component: Option<Vec<u8>>,
+    /// What else it was made with.
+    pub definition: String,
+    /// When it was built; none: now.
+    pub built_at: Option<Time>,
+}
+
+/// A draft that is the same as what is deployed.
+#[derive(Clone)]
+pub struct FollowingDraft {
+    /// Its secrets, encrypted.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// What its owner should know.
+    pub notes: String,
+}
+
+/// What came of an action that was to be removed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Removed {
+    /// It is gone, with all that it had. This was its name.
+    Yes(String),
+    /// It is bound, and nobody said that this does not matter.
+    InUse,
+    /// There is none of this id.
+    Missing,
+}
+
+/// Which action is to deliver what its tenant sends.
+#[derive(Clone)]
+pub struct PutBinding {
+    /// The binding's id, if it is a new one.
+    pub id: [u8; 16],
+    /// The action's name.
+    pub action: String,
+    /// What the binding is called.
+    pub display_name: String,
+}
+
+/// A binding that somebody made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Binding {
+    /// Its id.
+    pub id: [u8; 16],
+    /// The action's name.
+    pub action: String,
+    /// What it is called.
+    pub display_name: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was changed.
+    pub updated_at: Time,
 }
 
 /// Where an encrypted text is kept.
@@ -501,6 +692,15 @@ pub enum Place {
         /// Its id.
         id: String,
     },
+    /// A secret of a draft or of a version.
+    HeldSecret {
+        /// Whose.
+        tenant: String,
+        /// The action's id, or the version's.
+        holder: [u8; 16],
+        /// Its name.
+        name: String,
+    },
     /// What signs the messages of a tenant's webhook.
     Webhook {
         /// Whose.
@@ -522,15 +722,60 @@ pub struct Sealed {
     pub text: Vec<u8>,
 }
 
-/// An action, as a list shows it.
+/// An action, as it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ActionItem {
+    /// Its id.
+    pub id: [u8; 16],
     /// Its name.
     pub name: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was changed.
+    pub updated_at: Time,
+    /// What is worked on.
+    pub draft: Draft,
     /// The version that is deployed.
-    pub deployed: Version,
+    pub deployed: Option<Version>,
+    /// Whether that is the same as the draft.
+    pub draft_is_deployed: bool,
     /// Whether what its tenant sends goes to it.
     pub bound: bool,
+}
+
+/// What of an action is worked on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Draft {
+    /// Counts its changes.
+    pub revision: u32,
+    /// SHA-256 of what it is made from.
+    pub source: [u8; 32],
+    /// What else it is to be made with.
+    pub definition: String,
+    /// How far it has been built.
+    pub build: Build,
+    /// Whether it is to be deployed once it is built.
+    pub deploy: bool,
+}
+
+/// How far a draft has been built.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Build {
+    /// It has not.
+    Pending,
+    /// It is being built.
+    Building,
+    /// It can be deployed.
+    Built {
+        /// SHA-256 of the component.
+        digest: [u8; 32],
+        /// When it was built.
+        at: Time,
+        /// What its owner should know.
+        notes: String,
+    },
+    /// It cannot, and this is why.
+    Failed(String),
 }
 
 /// A tenant, as a list shows it. There is one of every name that something is kept for.
@@ -564,8 +809,16 @@ pub struct Depth {
 pub struct Version {
     /// Its number, from 1.
     pub number: u32,
+    /// Its id.
+    pub id: [u8; 16],
+    /// SHA-256 of what it was made from.
+    pub source: [u8; 32],
     /// SHA-256 of its component.
     pub digest: [u8; 32],
+    /// What else it was made with.
+    pub definition: String,
+    /// When it was built.
+    pub built_at: Time,
     /// When it was made.
     pub created_at: Time,
 }

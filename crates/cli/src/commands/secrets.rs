@@ -117,7 +117,7 @@ pub(super) fn lines(text: &Sensitive) -> Result<Vec<(String, Sensitive)>, Failur
         let secret = secret.filter(|(name, _)| phonebox::Manifest::is_secret_name(name));
         let (name, value) = secret.ok_or_else(|| {
             Failure::new(format!("line {number} of the secrets is not NAME=VALUE"))
-                .hint("a name is of capital letters, digits and underscores; the value stands as it is, without quotes")
+                .hint("a name is of letters, digits and _-.$; the value stands as it is, without quotes")
                 .code(Code::Usage)
         })?;
         secrets.push((name.to_owned(), value.into()));
@@ -174,10 +174,10 @@ mod tests {
             .map(|(name, value)| (&**name, value.reveal()))
             .collect();
         assert_eq!(read, [("TOKEN", "a=b c"), ("SID", "\"x\"")]);
-        for text in ["A=1\nhunter22", "A=1\nhunter22=x"] {
+        for text in ["A=1\nhunter22", "A=1\nhunter 22=x"] {
             let failure = lines(&text.into()).unwrap_err();
             assert!(failure.message.contains("line 2"), "{failure:?}");
-            assert!(!format!("{failure:?}").contains("hunter22"), "{failure:?}");
+            assert!(!format!("{failure:?}").contains("hunter"), "{failure:?}");
         }
     }
 }

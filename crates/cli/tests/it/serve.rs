@@ -2,6 +2,7 @@
 
 mod faults;
 mod logs;
+mod manage;
 mod openapi;
 mod phone;
 mod readback;

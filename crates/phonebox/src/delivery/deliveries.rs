@@ -8,6 +8,7 @@ use super::engine::{DeliveryOptions, Engine, Phase};
 use super::error::CannotStart;
 use super::root_keys::{CannotRotate, RootKey};
 use crate::api_key::ApiKeys;
+use crate::draft;
 use crate::host::Phonebox;
 use crate::keys::Keys;
 use crate::tenant::Tenant;
@@ -38,6 +39,9 @@ impl Phonebox {
         tasks.spawn(engine.clone().keep_up());
         tasks.spawn(engine.clone().tell_webhooks());
         tasks.spawn(engine.clone().encrypt_anew());
+        for _ in 0..draft::AT_ONCE {
+            tasks.spawn(engine.clone().build_drafts());
+        }
         Ok(Deliveries { engine, tasks })
     }
 }

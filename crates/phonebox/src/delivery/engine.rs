@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use lru::LruCache;
 use phonebox_contract::{Event, NotificationId, Outcome, Sensitive, Status};
-use phonebox_runtime::{Report, RunError, Secret};
+use phonebox_runtime::{Report, RunError};
 use phonebox_store::{
     Accept, Accepted, Attempt, Claim, Leased, LogEntry, Node, Stands, Store, StoreError, Then,
 };
-use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::CODE_VALIDITY;
@@ -26,10 +26,11 @@ use super::schedule::{self, Next};
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
 use crate::action::Action;
+use crate::draft::CannotManage;
 use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
 use crate::provider::TWILIO;
-use crate::secret::Owner;
+use crate::secret::{self, Owner};
 use crate::template;
 use crate::tenant::{SendError, What};
 use crate::webhook::Hooks;
@@ -106,6 +107,8 @@ pub(crate) struct Engine {
     /// Where each tenant's notifications go.
     pub(super) routes: Mutex<LruCache<String, route::Known>>,
     wordings: Mutex<LruCache<String, template::Known>>,
+    /// There is a draft to build.
+    pub(crate) drafts: Notify,
     /// What this process is at. What it does not know of any more, its lease ends.
     pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
@@ -150,6 +153,7 @@ impl Engine {
             ready: Mutex::new(LruCache::new(ready)),
             routes: Mutex::new(LruCache::new(ready)),
             wordings: Mutex::new(LruCache::new(ready)),
+            drafts: Notify::new(),
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
@@ -684,6 +688,22 @@ impl Engine {
         Ok(ready.insert(loaded).clone())
     }
 
+    /// Counts a message that is sent beside the queue, if there may be another one.
+    pub(crate) async fn admit(&self, tenant: &str, event: &Event) -> Result<(), CannotManage> {
+        let hash = |number: &str| self.keys.fingerprint(&["number"], number.as_bytes());
+        let now = self.store.now().await?;
+        match self.counts.count(tenant, event, hash, now) {
+            Ok(counted) => {
+                counted.keep();
+                Ok(())
+            }
+            Err(refused) => {
+                self.metrics.refused(refused.code());
+                Err(refused.into())
+            }
+        }
+    }
+
     /// This is what is deployed from now on.
     pub(crate) fn deployed(&self, tenant: &str, action: &str, deployment: Option<Deployment>) {
         let name = (tenant.to_owned(), action.to_owned());
@@ -701,12 +721,13 @@ impl Engine {
         let version = version.ok_or_else(missing)?;
         let component = self.store.component(tenant, version.digest).await?;
         let component = component.ok_or_else(missing)?;
-        let mut secrets = self.kept_secrets(tenant, action).await?;
+        let kept = self.store.secrets(tenant, action).await?;
+        let secrets = Owner::running(tenant, action).open_all(&self.keys, &kept)?;
         let (phonebox, tenant) = (self.phonebox.clone(), tenant.to_owned());
         let load = move || -> Result<Deployment, CannotLoad> {
             let action = Action::from_component(component)?;
-            secrets.retain(|(name, _)| action.manifest().takes_secret(name));
-            Ok(phonebox.deploy(&tenant, &action, secrets.into_iter().collect())?)
+            let secrets = secret::asked_for(&secrets, action.manifest());
+            Ok(phonebox.deploy(&tenant, &action, secrets)?)
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         loaded.map_err(|_| CannotLoad::ShuttingDown)?
@@ -726,21 +747,6 @@ impl Engine {
         // Reading it takes a core for some milliseconds.
         let action = tokio::task::spawn_blocking(move || Action::from_component(component)).await;
         Ok(Some(action.map_err(|_| CannotLoad::ShuttingDown)??))
-    }
-
-    /// An action's secrets by name.
-    pub(crate) async fn kept_secrets(
-        &self,
-        tenant: &str,
-        action: &str,
-    ) -> Result<Vec<(String, Secret)>, CannotLoad> {
-        let owner = Owner { tenant, action };
-        let kept = self.store.secrets(tenant, action).await?;
-        let open = |(name, sealed): (String, Vec<u8>)| {
-            let secret = owner.open(&self.keys, &name, &sealed)?;
-            Ok((name, secret))
-        };
-        kept.into_iter().map(open).collect()
     }
 }
 

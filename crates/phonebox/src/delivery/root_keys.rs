@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::engine::{Engine, Phase, STORE_AGAIN, reached};
 use crate::keys::{CannotDecrypt, KeysError, RootKeyId};
+use crate::secret::Owner;
 use crate::{provider, token, webhook};
 
 /// Texts in one transaction. Those that accept and settle wait for it.
@@ -227,7 +228,14 @@ impl Engine {
                 name,
             } => self
                 .keys
-                .reseal_secret(&["secret", tenant, action, name], text),
+                .reseal_secret(&Owner::running(tenant, action).purpose(name), text),
+            Place::HeldSecret {
+                tenant,
+                holder,
+                name,
+            } => self
+                .keys
+                .reseal_secret(&Owner::holding(tenant, *holder).purpose(name), text),
             Place::Mark => self.keys.reseal_mark(text),
             Place::SigningKey { id } => self.keys.reseal_secret(&token::purpose(id), text),
             Place::Webhook { tenant } | Place::WebhookBefore { tenant } => {

@@ -733,7 +733,8 @@ async fn a_root_key_that_is_needed_is_not_given_up() {
     let named = u32::from_str_radix(&old.to_string(), 16).unwrap();
     for (name, key) in [("CHANGED", named.to_be_bytes()), ("LOST", *b"lost")] {
         let sealed = [&[1], &key[..], &[0; 100]].concat();
-        store.put_secret("acme", "sms", name, sealed).await.unwrap();
+        let put = store.put_secret("acme", "sms", name, sealed, None);
+        put.await.unwrap();
     }
     let phonebox = Phonebox::builder().build().unwrap();
     let keys = Keys::from_file(&path).unwrap();
@@ -910,7 +911,7 @@ async fn s09_a_secret_that_was_moved_or_changed_is_never_used() {
             }
         };
         store
-            .put_secret("acme", "kannel", to, sealed)
+            .put_secret("acme", "kannel", to, sealed, None)
             .await
             .unwrap();
         drop(store);

@@ -209,7 +209,7 @@ async fn what_is_set_or_deployed_meanwhile_is_what_runs() {
             tenant.deploy_with_kept_secrets(&narrow),
         );
         first.and(second).unwrap();
-        let deployed = &tenant.actions().await.unwrap()[0].deployed;
+        let deployed = tenant.actions().await.unwrap().remove(0).deployed.unwrap();
         let expected = if deployed.digest == narrow.digest().to_bytes() {
             "origin"
         } else {
@@ -258,7 +258,7 @@ async fn what_is_no_secret_is_refused() {
     let (deliveries, tenant) = tenant(&dir).await;
     let none = Secret::new(VALUE).bound_to([]);
     for (name, secret, expected) in [
-        ("lower", Secret::new(VALUE), InvalidSecret::Name),
+        ("TO KEN", Secret::new(VALUE), InvalidSecret::Name),
         ("TOKEN", Secret::new(""), InvalidSecret::Size),
         ("TOKEN", Secret::new("x".repeat(4097)), InvalidSecret::Size),
         (

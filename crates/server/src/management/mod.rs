@@ -8,6 +8,7 @@
 //! What Auth0 has beyond that is answered as to somebody who lacks the scope for it: Auth0's clients take that as something to
 //! leave out, and go on, where "there is nothing at this address" would end them.
 
+mod actions;
 mod gate;
 mod logs;
 mod page;
@@ -16,35 +17,58 @@ mod recorded;
 mod refusal;
 mod search;
 mod templates;
+mod triggers;
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
+use phonebox::store::Time;
 use phonebox::{Scope, Tenant};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::caller::Asking;
 use crate::{App, Problem};
 
+use crate::notifications::stamp;
 pub(crate) use gate::gate;
 pub(crate) use page::{Page, listed};
 pub(crate) use recorded::record;
-pub(crate) use refusal::{Body, Id, Query, Refusal};
+pub(crate) use refusal::{Body, Path, Query, Refusal};
 
 /// Where all of it is.
 pub(crate) const BASE: &str = "/api/v2";
+/// The trigger that actions are for.
+const TRIGGER: &str = "custom-phone-provider";
 
 /// Every address, with what it says of itself.
 pub(crate) fn routes() -> OpenApiRouter<App> {
+    let with_code = DefaultBodyLimit::max(actions::WITH_CODE);
     OpenApiRouter::new()
+        .routes(routes!(actions::create, actions::list).layer(with_code))
+        .routes(routes!(actions::show, actions::change, actions::remove).layer(with_code))
+        .routes(routes!(actions::put_module).layer(with_code))
+        .routes(routes!(actions::deploy))
+        .routes(routes!(actions::test))
+        .routes(routes!(actions::versions))
+        .routes(routes!(actions::version))
+        .routes(routes!(actions::deploy_version))
+        .routes(routes!(triggers::list))
+        .routes(routes!(triggers::bindings, triggers::bind))
+        .routes(routes!(triggers::execution))
+        .routes(routes!(triggers::modules))
         .routes(routes!(logs::list))
         .routes(routes!(logs::show))
         .merge(providers::routes())
         .merge(templates::routes())
+}
+
+/// A time as Auth0's actions have it: to the nanosecond, though it is kept to the millisecond.
+fn nanos(time: Time) -> String {
+    format!("{:.9}", stamp(time))
 }
 
 /// Whether an address belongs to it.

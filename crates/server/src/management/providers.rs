@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Body, Id, Managing, Query, Refusal};
+use super::{Body, Managing, Path, Query, Refusal};
 use crate::App;
 use crate::notifications::stamp;
 use crate::openapi::{MethodName, ProviderNames};
@@ -211,7 +211,7 @@ async fn create(
 async fn show(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::ReadPhoneProviders)?;
     let provider = tenant.phone_provider().await?;
@@ -227,7 +227,7 @@ async fn show(
 async fn change(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdatePhoneProviders)?;
@@ -249,7 +249,7 @@ async fn change(
 async fn remove(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let tenant = managing.tenant(&app, Scope::DeletePhoneProviders)?;
     if tenant.remove_phone_provider(&id).await? {
@@ -266,7 +266,7 @@ async fn remove(
 async fn attempt(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
     Body(to): Body<Try>,
 ) -> Result<(StatusCode, Json<Tried>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneProviders)?;

@@ -9,6 +9,7 @@ use axum::{Json, extract};
 use phonebox::{CannotLoad, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use utoipa::ToSchema;
 
 use crate::Problem;
@@ -171,16 +172,25 @@ fn fault(error: &dyn std::error::Error) -> String {
     "Some property has not the type that it should have".to_owned()
 }
 
-/// What is named in the address: [`extract::Path`], with a [`Refusal`] where it cannot be read.
-pub(crate) struct Id(pub(crate) String);
+/// A body of JSON that need not be there.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => Refusal::invalid_body(&fault(&error)),
+        _ => Refusal::invalid_body("The body is not JSON"),
+    })
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+/// What is named in the address: [`extract::Path`], with a [`Refusal`] where it cannot be read.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let id = extract::Path::from_request_parts(parts, state).await;
-        id.map(|extract::Path(id)| Self(id))
-            .map_err(|error| Refusal::invalid_uri(&error.body_text()))
+        match extract::Path::from_request_parts(parts, state).await {
+            Ok(extract::Path(named)) => Ok(Self(named)),
+            Err(_) => Err(Refusal::invalid_uri("The address cannot be read")),
+        }
     }
 }
 

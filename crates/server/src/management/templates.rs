@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::providers::{Disabled, Tried, Try, in_millis};
-use super::{Body, Id, Managing, Query, Refusal};
+use super::{Body, Managing, Path, Query, Refusal};
 use crate::openapi::MessageTypeName;
 use crate::{App, Problem};
 
@@ -180,7 +180,7 @@ async fn create(
 async fn show(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::ReadPhoneTemplates)?;
     let template = tenant.phone_template(&id).await?.ok_or_else(unknown)?;
@@ -193,7 +193,7 @@ async fn show(
 async fn change(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdatePhoneTemplates)?;
@@ -214,7 +214,7 @@ async fn change(
 async fn reset(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdatePhoneTemplates)?;
@@ -229,7 +229,7 @@ async fn reset(
 async fn remove(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let tenant = managing.tenant(&app, Scope::DeletePhoneTemplates)?;
     if tenant.remove_phone_template(&id).await? {
@@ -246,7 +246,7 @@ async fn remove(
 async fn attempt(
     State(app): State<App>,
     managing: Managing,
-    Id(id): Id,
+    Path(id): Path<String>,
     Body(to): Body<Try>,
 ) -> Result<(StatusCode, Json<Tried>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneTemplates)?;

@@ -2,65 +2,192 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::drafts::{DRAFT, draft, remove_unused};
 use super::{sql, time};
-use crate::row::{ActionItem, ApiKey, Deploy, SigningKey, TenantItem, Version};
+use crate::row::{
+    ActionItem, ApiKey, Binding, Deploy, Expected, NewVersion, PutBinding, SigningKey, TenantItem,
+    Version,
+};
 use crate::time::Time;
 
-const VERSION: &str = "SELECT version.number, version.digest, version.created_at FROM version";
+const VERSION: &str = "version.number, version.id, version.source, version.digest, version.definition, version.built_at,
+    version.created_at";
 
 pub(super) fn deploy(
     connection: &Connection,
     now: Time,
     tenant: &str,
     deploy: &Deploy,
-) -> rusqlite::Result<Version> {
-    let Deploy {
-        action,
+) -> rusqlite::Result<Option<Version>> {
+    let name = &deploy.action;
+    if !is_as_expected(connection, tenant, deploy)? {
+        return Ok(None);
+    }
+    let NewVersion {
+        id,
+        source,
         digest,
         component,
-        secrets,
-    } = deploy;
-    connection
-        .prepare_cached("INSERT INTO artifact VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![tenant, digest, component])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO version
-             SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4 FROM version WHERE tenant = ?1 AND action = ?2
-             ON CONFLICT (tenant, action, digest) DO NOTHING",
-        )?
-        .execute(params![tenant, action, digest, sql(now)])?;
-    let version = connection
-        .prepare_cached(&format!(
-            "{VERSION} WHERE tenant = ?1 AND action = ?2 AND digest = ?3"
-        ))?
-        .query_row(params![tenant, action, digest], version)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO action VALUES (?1, ?2, ?3)
-             ON CONFLICT (tenant, name) DO UPDATE SET deployed = excluded.deployed",
-        )?
-        .execute(params![tenant, action, version.number])?;
-    if let Some(secrets) = secrets {
-        connection
-            .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2")?
-            .execute(params![tenant, action])?;
-        for (name, sealed) in secrets {
-            put_secret(connection, tenant, action, name, sealed)?;
-        }
+        definition,
+        built_at,
+    } = &deploy.version;
+    if let Some(component) = component {
+        put_artifact(connection, tenant, *digest, component)?;
     }
-    bind(connection, tenant, action)?;
-    Ok(version)
+    connection
+        .prepare_cached(
+            "INSERT INTO action (tenant, name, id, created_at, updated_at, source, definition, build, build_at, digest, built_at)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, 'built', ?4, ?7, ?4) ON CONFLICT (tenant, name) DO NOTHING",
+        )?
+        .execute(params![
+            tenant,
+            name,
+            deploy.id,
+            sql(now),
+            source,
+            definition,
+            digest
+        ])?;
+    let before: Option<u32> = connection
+        .prepare_cached("SELECT number FROM version WHERE tenant = ?1 AND action = ?2 AND id = ?3")?
+        .query_row(params![tenant, name, id], |row| row.get(0))
+        .optional()?;
+    let number: u32 = match before {
+        Some(number) => number,
+        None => connection
+            .prepare_cached(
+                "INSERT INTO version
+                 SELECT tenant, name, versions + 1, ?3, ?4, ?5, ?6, ?7, ?8 FROM action WHERE tenant = ?1 AND name = ?2
+                 RETURNING number",
+            )?
+            .query_row(
+                params![
+                    tenant,
+                    name,
+                    id,
+                    source,
+                    definition,
+                    digest,
+                    sql(built_at.unwrap_or(now)),
+                    sql(now)
+                ],
+                |row| row.get(0),
+            )?,
+    };
+    connection
+        .prepare_cached(
+            "UPDATE action SET deployed = ?3, versions = max(versions, ?3), deployed_revision = NULL, deploy = 0
+             WHERE tenant = ?1 AND name = ?2",
+        )?
+        .execute(params![tenant, name, number])?;
+    let version =
+        deployed(connection, tenant, name)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    put_live(connection, tenant, name, &deploy.secrets)?;
+    put_held(connection, tenant, version.id, &deploy.held)?;
+    if let Some(draft) = &deploy.draft {
+        let action: [u8; 16] = connection
+            .prepare_cached(
+                "UPDATE action SET revision = revision + 1, deployed_revision = revision + 1, source = ?3, definition = ?4,
+                    updated_at = iif(source = ?3 AND definition = ?4, updated_at, ?5),
+                    build = 'built', digest = ?6, built_at = ?7, told = ?8
+                 WHERE tenant = ?1 AND name = ?2 RETURNING id",
+            )?
+            .query_row(
+                params![
+                    tenant,
+                    name,
+                    version.source,
+                    version.definition,
+                    sql(now),
+                    version.digest,
+                    sql(version.built_at),
+                    draft.notes
+                ],
+                |row| row.get(0),
+            )?;
+        put_held(connection, tenant, action, &draft.secrets)?;
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO binding (tenant, action) VALUES (?1, ?2)
+             ON CONFLICT (tenant) DO UPDATE SET action = excluded.action, id = iif(action = excluded.action, id, NULL)",
+        )?
+        .execute(params![tenant, name])?;
+    remove_oldest(connection, tenant, name, deploy.most)?;
+    remove_unused(connection, tenant)?;
+    Ok(Some(version))
 }
 
-pub(super) fn bind(connection: &Connection, tenant: &str, action: &str) -> rusqlite::Result<bool> {
-    let changed = connection
+fn is_as_expected(
+    connection: &Connection,
+    tenant: &str,
+    deploy: &Deploy,
+) -> rusqlite::Result<bool> {
+    let Expected {
+        revision,
+        draft_secrets,
+        secrets: running,
+    } = &deploy.expected;
+    let NewVersion {
+        source,
+        digest,
+        component,
+        ..
+    } = &deploy.version;
+    // What nothing names any more was removed.
+    let is_there = |digest: &[u8; 32]| -> rusqlite::Result<bool> {
+        connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM artifact WHERE tenant = ?1 AND digest = ?2)",
+            )?
+            .query_row(params![tenant, digest], |row| row.get(0))
+    };
+    if component.is_none() && !(is_there(source)? && is_there(digest)?) {
+        return Ok(false);
+    }
+    let draft_is = match action_named(connection, tenant, &deploy.action)? {
+        // It may be called otherwise by now.
+        None => revision.is_none() && action(connection, tenant, deploy.id)?.is_none(),
+        Some(found) => {
+            let draft = found.draft;
+            let held = held_secrets(connection, tenant, found.id)?;
+            found.id == deploy.id
+                && draft_secrets
+                    .as_ref()
+                    .is_none_or(|expected| *expected == held)
+                && revision.is_none_or(|revision| draft.revision == revision)
+        }
+    };
+    let is = secrets(connection, tenant, &deploy.action)?;
+    Ok(draft_is && running.as_ref().is_none_or(|expected| *expected == is))
+}
+
+/// Removes versions that are not deployed, the oldest first, until there are so many.
+fn remove_oldest(
+    connection: &Connection,
+    tenant: &str,
+    name: &str,
+    most: u32,
+) -> rusqlite::Result<()> {
+    let count: u32 = connection
+        .prepare_cached("SELECT count(*) FROM version WHERE tenant = ?1 AND action = ?2")?
+        .query_row(params![tenant, name], |row| row.get(0))?;
+    let removed: Vec<[u8; 16]> = connection
         .prepare_cached(
-            "INSERT INTO binding SELECT tenant, name FROM action WHERE tenant = ?1 AND name = ?2
-             ON CONFLICT (tenant) DO UPDATE SET action = excluded.action",
+            "DELETE FROM version WHERE tenant = ?1 AND action = ?2 AND number IN (
+                SELECT number FROM version WHERE tenant = ?1 AND action = ?2
+                AND number <> (SELECT deployed FROM action WHERE tenant = ?1 AND name = ?2)
+                ORDER BY number LIMIT ?3
+             ) RETURNING id",
         )?
-        .execute(params![tenant, action])?;
-    Ok(changed > 0)
+        .query_map(params![tenant, name, count.saturating_sub(most)], |row| {
+            row.get(0)
+        })?
+        .collect::<Result<_, _>>()?;
+    for version in removed {
+        put_held(connection, tenant, version, &[])?;
+    }
+    Ok(())
 }
 
 pub(super) fn bound(connection: &Connection, tenant: &str) -> rusqlite::Result<Option<String>> {
@@ -68,6 +195,55 @@ pub(super) fn bound(connection: &Connection, tenant: &str) -> rusqlite::Result<O
         .prepare_cached("SELECT action FROM binding WHERE tenant = ?1")?
         .query_row([tenant], |row| row.get(0))
         .optional()
+}
+
+pub(super) fn put_binding(
+    connection: &Connection,
+    now: Time,
+    tenant: &str,
+    binding: &PutBinding,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO binding SELECT tenant, name, ?3, ?4, ?5, ?5 FROM action
+             WHERE tenant = ?1 AND name = ?2 AND deployed IS NOT NULL
+             ON CONFLICT (tenant) DO UPDATE SET action = excluded.action, display_name = excluded.display_name,
+                created_at = iif(action = excluded.action AND id IS NOT NULL, created_at, excluded.created_at),
+                id = iif(action = excluded.action, coalesce(id, excluded.id), excluded.id),
+                updated_at = excluded.updated_at",
+        )?
+        .execute(params![
+            tenant,
+            binding.action,
+            binding.id,
+            binding.display_name,
+            sql(now)
+        ])?;
+    Ok(changed > 0)
+}
+
+pub(super) fn binding(connection: &Connection, tenant: &str) -> rusqlite::Result<Option<Binding>> {
+    connection
+        .prepare_cached(
+            "SELECT id, action, display_name, created_at, updated_at FROM binding WHERE tenant = ?1 AND id IS NOT NULL",
+        )?
+        .query_row([tenant], |row| {
+            Ok(Binding {
+                id: row.get(0)?,
+                action: row.get(1)?,
+                display_name: row.get(2)?,
+                created_at: time(row.get(3)?)?,
+                updated_at: time(row.get(4)?)?,
+            })
+        })
+        .optional()
+}
+
+pub(super) fn remove_binding(connection: &Connection, tenant: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE binding SET id = NULL WHERE tenant = ?1")?
+        .execute([tenant])
+        .map(drop)
 }
 
 pub(super) fn roll_back(
@@ -78,7 +254,7 @@ pub(super) fn roll_back(
 ) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
-            "UPDATE action SET deployed = ?3 WHERE tenant = ?1 AND name = ?2
+            "UPDATE action SET deployed = ?3, deployed_revision = NULL WHERE tenant = ?1 AND name = ?2
              AND EXISTS (SELECT 1 FROM version WHERE tenant = ?1 AND action = ?2 AND number = ?3)",
         )?
         .execute(params![tenant, action, number])?;
@@ -92,31 +268,67 @@ pub(super) fn deployed(
 ) -> rusqlite::Result<Option<Version>> {
     connection
         .prepare_cached(&format!(
-            "{VERSION} JOIN action ON action.tenant = version.tenant AND action.name = version.action
+            "SELECT {VERSION} FROM version JOIN action ON action.tenant = version.tenant AND action.name = version.action
              AND action.deployed = version.number WHERE action.tenant = ?1 AND action.name = ?2"
         ))?
-        .query_row(params![tenant, action], version)
+        .query_row(params![tenant, action], |row| version(row, 0))
         .optional()
+}
+
+/// Actions; what they are is to follow.
+fn items(of: &str) -> String {
+    format!(
+        "SELECT action.id, action.name, action.created_at, action.updated_at, action.deployed_revision IS action.revision,
+            binding.action IS NOT NULL, {DRAFT}, {VERSION}
+         FROM action
+         LEFT JOIN version ON version.tenant = action.tenant AND version.action = action.name
+         AND version.number = action.deployed
+         LEFT JOIN binding ON binding.tenant = action.tenant AND binding.action = action.name
+         WHERE action.tenant = ?1 {of}"
+    )
+}
+
+fn item(row: &Row<'_>) -> rusqlite::Result<ActionItem> {
+    let deployed: Option<u32> = row.get(14)?;
+    Ok(ActionItem {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        created_at: time(row.get(2)?)?,
+        updated_at: time(row.get(3)?)?,
+        draft: draft(row, 6)?,
+        deployed: deployed.map(|_| version(row, 14)).transpose()?,
+        draft_is_deployed: row.get(4)?,
+        bound: row.get(5)?,
+    })
 }
 
 pub(super) fn actions(connection: &Connection, tenant: &str) -> rusqlite::Result<Vec<ActionItem>> {
     connection
-        .prepare_cached(
-            "SELECT version.number, version.digest, version.created_at, action.name, binding.action IS NOT NULL
-             FROM action
-             JOIN version ON version.tenant = action.tenant AND version.action = action.name
-             AND version.number = action.deployed
-             LEFT JOIN binding ON binding.tenant = action.tenant AND binding.action = action.name
-             WHERE action.tenant = ?1 ORDER BY action.name",
-        )?
-        .query_map([tenant], |row| {
-            Ok(ActionItem {
-                name: row.get(3)?,
-                deployed: version(row)?,
-                bound: row.get(4)?,
-            })
-        })?
+        .prepare_cached(&items("ORDER BY action.name"))?
+        .query_map([tenant], item)?
         .collect()
+}
+
+pub(super) fn action(
+    connection: &Connection,
+    tenant: &str,
+    id: [u8; 16],
+) -> rusqlite::Result<Option<ActionItem>> {
+    connection
+        .prepare_cached(&items("AND action.id = ?2"))?
+        .query_row(params![tenant, id], item)
+        .optional()
+}
+
+pub(super) fn action_named(
+    connection: &Connection,
+    tenant: &str,
+    name: &str,
+) -> rusqlite::Result<Option<ActionItem>> {
+    connection
+        .prepare_cached(&items("AND action.name = ?2"))?
+        .query_row(params![tenant, name], item)
+        .optional()
 }
 
 pub(super) fn tenants(
@@ -168,9 +380,9 @@ pub(super) fn versions(
 ) -> rusqlite::Result<Vec<Version>> {
     connection
         .prepare_cached(&format!(
-            "{VERSION} WHERE tenant = ?1 AND action = ?2 ORDER BY number DESC"
+            "SELECT {VERSION} FROM version WHERE tenant = ?1 AND action = ?2 ORDER BY number DESC"
         ))?
-        .query_map(params![tenant, action], version)?
+        .query_map(params![tenant, action], |row| version(row, 0))?
         .collect()
 }
 
@@ -185,36 +397,91 @@ pub(super) fn component(
         .optional()
 }
 
+pub(super) fn put_artifact(
+    connection: &Connection,
+    tenant: &str,
+    digest: [u8; 32],
+    content: &[u8],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO artifact VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![tenant, digest, content])
+        .map(drop)
+}
+
 pub(super) fn put_secret(
     connection: &Connection,
     tenant: &str,
     action: &str,
     name: &str,
     sealed: &[u8],
+    held: Option<&([u8; 16], Vec<u8>)>,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO secret VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (tenant, action, name) DO UPDATE SET sealed = excluded.sealed",
         )?
-        .execute(params![tenant, action, name, sealed])
+        .execute(params![tenant, action, name, sealed])?;
+    let Some((id, held)) = held else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO held_secret SELECT tenant, id, ?3, ?4 FROM action WHERE tenant = ?1 AND id = ?2
+             ON CONFLICT (tenant, holder, name) DO UPDATE SET sealed = excluded.sealed",
+        )?
+        .execute(params![tenant, id, name, held])
         .map(drop)
 }
 
-pub(super) fn replace_secret(
+/// These are the secrets that an action runs with.
+pub(super) fn put_live(
     connection: &Connection,
     tenant: &str,
     action: &str,
-    name: &str,
-    was: &[u8],
-    sealed: &[u8],
-) -> rusqlite::Result<bool> {
-    let replaced = connection
+    secrets: &[(String, Vec<u8>)],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2")?
+        .execute(params![tenant, action])?;
+    let mut put = connection.prepare_cached("INSERT INTO secret VALUES (?1, ?2, ?3, ?4)")?;
+    for (name, sealed) in secrets {
+        put.execute(params![tenant, action, name, sealed])?;
+    }
+    Ok(())
+}
+
+/// These are the secrets of a draft, or of a version.
+pub(super) fn put_held(
+    connection: &Connection,
+    tenant: &str,
+    holder: [u8; 16],
+    secrets: &[(String, Vec<u8>)],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM held_secret WHERE tenant = ?1 AND holder = ?2")?
+        .execute(params![tenant, holder])?;
+    let mut put = connection.prepare_cached("INSERT INTO held_secret VALUES (?1, ?2, ?3, ?4)")?;
+    for (name, sealed) in secrets {
+        put.execute(params![tenant, holder, name, sealed])?;
+    }
+    Ok(())
+}
+
+pub(super) fn held_secrets(
+    connection: &Connection,
+    tenant: &str,
+    holder: [u8; 16],
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    connection
         .prepare_cached(
-            "UPDATE secret SET sealed = ?5 WHERE tenant = ?1 AND action = ?2 AND name = ?3 AND sealed = ?4",
+            "SELECT name, sealed FROM held_secret WHERE tenant = ?1 AND holder = ?2 ORDER BY name",
         )?
-        .execute(params![tenant, action, name, was, sealed])?;
-    Ok(replaced > 0)
+        .query_map(params![tenant, holder], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect()
 }
 
 pub(super) fn remove_secret(
@@ -226,7 +493,13 @@ pub(super) fn remove_secret(
     let removed = connection
         .prepare_cached("DELETE FROM secret WHERE tenant = ?1 AND action = ?2 AND name = ?3")?
         .execute(params![tenant, action, name])?;
-    Ok(removed > 0)
+    let held = connection
+        .prepare_cached(
+            "DELETE FROM held_secret WHERE tenant = ?1 AND name = ?3
+             AND holder = (SELECT id FROM action WHERE tenant = ?1 AND name = ?2)",
+        )?
+        .execute(params![tenant, action, name])?;
+    Ok(removed + held > 0)
 }
 
 pub(super) fn secrets(
@@ -335,10 +608,15 @@ pub(super) fn mark(connection: &Connection, sealed: &[u8]) -> rusqlite::Result<V
     connection.query_row("SELECT sealed FROM mark", [], |row| row.get(0))
 }
 
-fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+/// What [`VERSION`] reads, from this column on.
+fn version(row: &Row<'_>, at: usize) -> rusqlite::Result<Version> {
     Ok(Version {
-        number: row.get(0)?,
-        digest: row.get(1)?,
-        created_at: time(row.get(2)?)?,
+        number: row.get(at)?,
+        id: row.get(at + 1)?,
+        source: row.get(at + 2)?,
+        digest: row.get(at + 3)?,
+        definition: row.get(at + 4)?,
+        built_at: time(row.get(at + 5)?)?,
+        created_at: time(row.get(at + 6)?)?,
     })
 }

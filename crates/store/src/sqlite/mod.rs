@@ -1,6 +1,7 @@
 //! SQLite, in the process: one file, one process.
 
 mod actions;
+mod drafts;
 mod log;
 mod phone;
 mod queue;
@@ -23,10 +24,12 @@ use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Claim, ClaimMessages, Claimed, Deploy, Depth,
-    Filter, Item, Lease, Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification,
-    PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutWebhook,
-    Receipt, Received, Sealed, SigningKey, Stands, TenantItem, Then, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, Changed, Claim,
+    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Ended, Filter, Item, Lease,
+    Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification, PatchPhoneProvider,
+    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
+    Received, Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version,
+    Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -325,7 +328,63 @@ impl Driver for Sqlite {
         Box::pin(self.write(move |connection, now| log::erase(connection, now - older)))
     }
 
-    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Version> {
+    fn create_action(&self, tenant: &str, create: CreateAction) -> Answer<'_, Created> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write_new(move |connection, now| {
+                drafts::create(connection, now, &tenant, &create)
+            }),
+        )
+    }
+
+    fn change_action(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        change: ChangeAction,
+    ) -> Answer<'_, Changed> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, now| {
+            drafts::change(connection, now, &tenant, id, &change)
+        }))
+    }
+
+    fn remove_action(&self, tenant: &str, id: [u8; 16], force: bool) -> Answer<'_, Removed> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, _| drafts::remove(connection, &tenant, id, force)))
+    }
+
+    fn next_build(&self) -> Answer<'_, Option<Time>> {
+        Box::pin(self.read(drafts::next))
+    }
+
+    fn claim_build(&self, lease: Duration) -> Answer<'_, Option<ToBuild>> {
+        Box::pin(self.write(move |connection, now| drafts::claim(connection, now, lease)))
+    }
+
+    fn end_build(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        revision: u32,
+        ended: Ended,
+    ) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, now| {
+            drafts::end_build(connection, now, &tenant, id, revision, &ended)
+        }))
+    }
+
+    fn deploy_no_more(&self, tenant: &str, id: [u8; 16], revision: u32) -> Answer<'_, ()> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write(move |connection, _| {
+                drafts::deploy_no_more(connection, &tenant, id, revision)
+            }),
+        )
+    }
+
+    fn deploy(&self, tenant: &str, deploy: Deploy) -> Answer<'_, Option<Version>> {
         let tenant = tenant.to_owned();
         Box::pin(
             self.write_new(move |connection, now| {
@@ -334,14 +393,28 @@ impl Driver for Sqlite {
         )
     }
 
-    fn bind(&self, tenant: &str, action: &str) -> Answer<'_, bool> {
-        let (tenant, action) = (tenant.to_owned(), action.to_owned());
-        Box::pin(self.write(move |connection, _| actions::bind(connection, &tenant, &action)))
-    }
-
     fn bound(&self, tenant: &str) -> Answer<'_, Option<String>> {
         let tenant = tenant.to_owned();
         Box::pin(self.read(move |connection| actions::bound(connection, &tenant)))
+    }
+
+    fn put_binding(&self, tenant: &str, binding: PutBinding) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write(move |connection, now| {
+                actions::put_binding(connection, now, &tenant, &binding)
+            }),
+        )
+    }
+
+    fn binding(&self, tenant: &str) -> Answer<'_, Option<Binding>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::binding(connection, &tenant)))
+    }
+
+    fn remove_binding(&self, tenant: &str) -> Answer<'_, ()> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, _| actions::remove_binding(connection, &tenant)))
     }
 
     fn roll_back(&self, tenant: &str, action: &str, number: u32) -> Answer<'_, bool> {
@@ -363,6 +436,16 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| actions::actions(connection, &tenant)))
     }
 
+    fn action(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<ActionItem>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::action(connection, &tenant, id)))
+    }
+
+    fn action_named(&self, tenant: &str, name: &str) -> Answer<'_, Option<ActionItem>> {
+        let (tenant, name) = (tenant.to_owned(), name.to_owned());
+        Box::pin(self.read(move |connection| actions::action_named(connection, &tenant, &name)))
+    }
+
     fn tenants(&self, after: Option<&str>, most: usize) -> Answer<'_, Vec<TenantItem>> {
         let after = after.map(ToOwned::to_owned);
         Box::pin(self.read(move |connection| actions::tenants(connection, after.as_deref(), most)))
@@ -378,30 +461,22 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| actions::component(connection, &tenant, digest)))
     }
 
+    fn held_secrets(&self, tenant: &str, holder: [u8; 16]) -> Answer<'_, Vec<(String, Vec<u8>)>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::held_secrets(connection, &tenant, holder)))
+    }
+
     fn put_secret(
         &self,
         tenant: &str,
         action: &str,
         name: &str,
         sealed: Vec<u8>,
+        held: Option<([u8; 16], Vec<u8>)>,
     ) -> Answer<'_, ()> {
         let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
         Box::pin(self.write_new(move |connection, _| {
-            actions::put_secret(connection, &tenant, &action, &name, &sealed)
-        }))
-    }
-
-    fn replace_secret(
-        &self,
-        tenant: &str,
-        action: &str,
-        name: &str,
-        was: Vec<u8>,
-        sealed: Vec<u8>,
-    ) -> Answer<'_, bool> {
-        let [tenant, action, name] = [tenant, action, name].map(ToOwned::to_owned);
-        Box::pin(self.write(move |connection, _| {
-            actions::replace_secret(connection, &tenant, &action, &name, &was, &sealed)
+            actions::put_secret(connection, &tenant, &action, &name, &sealed, held.as_ref())
         }))
     }
 
@@ -768,15 +843,17 @@ fn known() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Nobody else is here, so what is leased was left by a process that is gone. Gives the latest time that was told, and what the
+/// Nobody else is here, so what is leased or being built was left by a process that is gone. Gives the latest time that was told, and what the
 /// file may grow to.
 fn prepare(connection: &Connection, largest: Option<u64>) -> rusqlite::Result<(Time, Room)> {
     let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let pages = largest.map(|largest| largest / u64::from(page.max(1)));
-    connection.execute(
+    for left in [
         "UPDATE notification SET lease_until = 0 WHERE status = 'leased'",
-        [],
-    )?;
+        "UPDATE action SET build_at = 0 WHERE build = 'building' OR (build = 'built' AND deploy)",
+    ] {
+        connection.execute(left, [])?;
+    }
     Ok((latest(connection)?, Room { pages }))
 }
 

@@ -106,6 +106,7 @@ CREATE TABLE log (
 CREATE INDEX log_of_tenant ON log (tenant, seq);
 CREATE INDEX log_to_explain ON log (tenant, notification) WHERE text IS NULL;
 
+-- What runs, and what it was made from, by its content. What nothing names any more is removed.
 CREATE TABLE artifact (
     tenant TEXT NOT NULL,
     digest BLOB NOT NULL CHECK (length(digest) = 32),
@@ -116,35 +117,77 @@ CREATE TABLE artifact (
 CREATE TABLE action (
     tenant TEXT NOT NULL,
     name TEXT NOT NULL,
-    deployed INTEGER NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    versions INTEGER NOT NULL DEFAULT 0,            -- that were made: a number is not used again
+    deployed INTEGER,                               -- which of them; none: nothing runs
+    deployed_revision INTEGER,                      -- of the draft, if that is what is deployed
+    -- The draft.
+    revision INTEGER NOT NULL DEFAULT 1,            -- counts its changes
+    source BLOB NOT NULL,                           -- an artifact
+    definition TEXT NOT NULL,                       -- what else it is to be made with
+    build TEXT NOT NULL CHECK (build IN ('pending', 'building', 'built', 'failed')),
+    build_at INTEGER NOT NULL,                      -- when it may be begun with, or is taken for abandoned
+    builds INTEGER NOT NULL DEFAULT 0,              -- of this revision that have begun
+    digest BLOB,                                    -- what was built, an artifact
+    built_at INTEGER,
+    told TEXT NOT NULL DEFAULT '[]',                -- why it failed, or what its owner should know
+    deploy INTEGER NOT NULL DEFAULT 0,              -- whether it is to be deployed once it is built
     PRIMARY KEY (tenant, name),
+    UNIQUE (tenant, id),
+    CHECK ((build = 'built') = (digest IS NOT NULL)),
+    CHECK ((build = 'built') = (built_at IS NOT NULL)),
     FOREIGN KEY (tenant, name, deployed) REFERENCES version (tenant, action, number) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
+CREATE INDEX action_to_build ON action (build_at) WHERE build = 'pending' OR build = 'building' OR (build = 'built' AND deploy);
 
 CREATE TABLE version (
     tenant TEXT NOT NULL,
     action TEXT NOT NULL,
     number INTEGER NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    source BLOB NOT NULL,
+    definition TEXT NOT NULL,
     digest BLOB NOT NULL,
+    built_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, action, number),
-    UNIQUE (tenant, action, digest),
+    UNIQUE (tenant, id),
+    FOREIGN KEY (tenant, source) REFERENCES artifact (tenant, digest),
     FOREIGN KEY (tenant, digest) REFERENCES artifact (tenant, digest)
 ) STRICT;
+CREATE INDEX version_of_source ON version (tenant, source);
+CREATE INDEX version_of_digest ON version (tenant, digest);
 
 -- The action that a tenant's notifications go to.
 CREATE TABLE binding (
     tenant TEXT NOT NULL PRIMARY KEY,
     action TEXT NOT NULL,
-    FOREIGN KEY (tenant, action) REFERENCES action (tenant, name)
+    -- Of one that somebody made; none: it came about when the action was deployed.
+    id BLOB CHECK (length(id) = 16),
+    display_name TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    FOREIGN KEY (tenant, action) REFERENCES action (tenant, name) ON UPDATE CASCADE ON DELETE CASCADE
 ) STRICT;
 
+-- What runs has these.
 CREATE TABLE secret (
     tenant TEXT NOT NULL,
     action TEXT NOT NULL,
     name TEXT NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (tenant, action, name)
+) STRICT;
+
+-- What a draft is to have once it is deployed, and what a version had when it was.
+CREATE TABLE held_secret (
+    tenant TEXT NOT NULL,
+    holder BLOB NOT NULL CHECK (length(holder) = 16), -- an action's id, or a version's
+    name TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (tenant, holder, name)
 ) STRICT;
 
 -- Who delivers what a tenant sends: at most one for each.

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::row::{Place, Sealed};
 
-/// Secrets come first, then what signs tokens, then what webhooks sign with now and did before, then the credentials of phone
-/// providers, then events; each in the order of its key.
+/// Secrets that run come first, then those that are held, then what signs tokens, then what webhooks sign with now and did before,
+/// then the credentials of phone providers, then events; each in the order of its key.
 pub(super) fn otherwise(
     connection: &Connection,
     key: [u8; 4],
@@ -54,8 +54,31 @@ pub(super) fn otherwise(
             },
         )?;
     }
+    if let Some((tenant, holder, name)) = match &after {
+        Place::Mark | Place::Secret { .. } => Some(("", &[][..], "")),
+        Place::HeldSecret {
+            tenant,
+            holder,
+            name,
+        } => Some((&**tenant, &holder[..], &**name)),
+        _ => None,
+    } {
+        find(
+            "SELECT sealed, tenant, holder, name FROM held_secret
+             WHERE substr(sealed, 2, 4) <> ?1 AND (tenant, holder, name) > (?3, ?4, ?5)
+             ORDER BY tenant, holder, name LIMIT ?2",
+            &[&tenant, &holder, &name],
+            |row| {
+                Ok(Place::HeldSecret {
+                    tenant: row.get(1)?,
+                    holder: row.get(2)?,
+                    name: row.get(3)?,
+                })
+            },
+        )?;
+    }
     if let Some(id) = match &after {
-        Place::Mark | Place::Secret { .. } => Some(""),
+        Place::Mark | Place::Secret { .. } | Place::HeldSecret { .. } => Some(""),
         Place::SigningKey { id } => Some(&**id),
         _ => None,
     } {
@@ -67,7 +90,10 @@ pub(super) fn otherwise(
         )?;
     }
     if let Some(tenant) = match &after {
-        Place::Mark | Place::Secret { .. } | Place::SigningKey { .. } => Some(""),
+        Place::Mark
+        | Place::Secret { .. }
+        | Place::HeldSecret { .. }
+        | Place::SigningKey { .. } => Some(""),
         Place::Webhook { tenant } => Some(&**tenant),
         _ => None,
     } {
@@ -164,6 +190,16 @@ pub(super) fn replace(
                      WHERE tenant = ?1 AND action = ?2 AND name = ?3 AND sealed = ?4",
                 )?
                 .execute(params![tenant, action, name, text, anew])?,
+            Place::HeldSecret {
+                tenant,
+                holder,
+                name,
+            } => connection
+                .prepare_cached(
+                    "UPDATE held_secret SET sealed = ?5
+                     WHERE tenant = ?1 AND holder = ?2 AND name = ?3 AND sealed = ?4",
+                )?
+                .execute(params![tenant, holder, name, text, anew])?,
             Place::SigningKey { id } => connection
                 .prepare_cached("UPDATE signing_key SET sealed = ?3 WHERE id = ?1 AND sealed = ?2")?
                 .execute(params![id, text, anew])?,
@@ -185,6 +221,7 @@ pub(super) fn with(connection: &Connection) -> rusqlite::Result<Vec<([u8; 4], u6
         .prepare_cached(
             "SELECT key, count(*) FROM (
                 SELECT substr(sealed, 2, 4) AS key FROM secret
+                UNION ALL SELECT substr(sealed, 2, 4) FROM held_secret
                 UNION ALL SELECT substr(payload, 2, 4) FROM event
                 UNION ALL SELECT substr(sealed, 2, 4) FROM mark
                 UNION ALL SELECT substr(sealed, 2, 4) FROM signing_key

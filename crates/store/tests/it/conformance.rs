@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    About, Accept, Accepted, ApiKey, ClaimMessages, Depth, Filter, Lease, LogEntry, LogItem, Logs,
-    Matches, Message, NewPhoneProvider, NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate,
-    PhoneProvider, PhoneTemplate, Place, PutWebhook, Receipt, Received, Sealed, SigningKey, Store,
-    TenantItem, Then, Told, What,
+    About, Accept, Accepted, ActionItem, ApiKey, Build, ChangeAction, Changed, ClaimMessages,
+    CreateAction, Created, Deploy, Depth, Ended, Expected, Filter, FollowingDraft, Lease, LogEntry,
+    LogItem, Logs, Matches, Message, NewPhoneProvider, NewPhoneTemplate, PatchPhoneProvider,
+    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
+    Received, Removed, Rename, Sealed, SigningKey, Store, TenantItem, Then, Told, What,
 };
 
-use crate::harness::{Fresh, HERE, LOST, THERE, VALID, accept, deploy, stands};
+use crate::harness::{
+    Fresh, HERE, LOST, THERE, VALID, accept, deploy, draft, id, stands, version_id,
+};
 
 macro_rules! conformance {
     ($name:ident, $fresh:expr, [$($test:ident),* $(,)?]) => {
@@ -49,7 +52,14 @@ conformance!(
         payloads_are_erased_when_nobody_needs_them,
         tenants_see_their_own,
         versions_count_up_and_can_be_rolled_back,
+        old_versions_go_when_there_are_too_many,
+        what_is_deployed_is_what_was_expected,
         one_action_of_a_tenant_is_bound,
+        actions_are_made_one_of_a_name,
+        a_draft_is_built_and_what_came_too_late_is_dropped,
+        the_longest_waiting_draft_is_built_first,
+        an_action_is_renamed_with_all_that_it_has,
+        an_action_is_removed_with_all_that_it_has,
         tenants_are_known_by_what_they_have,
         secrets_are_kept_by_name,
         api_keys_are_their_tenants,
@@ -497,8 +507,10 @@ pub(crate) async fn tenants_see_their_own(fresh: Fresh) {
 
 pub(crate) async fn versions_count_up_and_can_be_rolled_back(fresh: Fresh) {
     let store = &fresh.store;
-    let make =
-        async |tenant: &str, digest: u8| store.deploy(tenant, deploy("sms", digest)).await.unwrap();
+    let make = async |tenant: &str, digest: u8| {
+        let made = store.deploy(tenant, deploy("sms", digest)).await.unwrap();
+        made.unwrap()
+    };
     let deployed = async || store.deployed("acme", "sms").await.unwrap();
     assert_eq!(deployed().await, None);
     let first = make("acme", 1).await;
@@ -524,30 +536,428 @@ pub(crate) async fn versions_count_up_and_can_be_rolled_back(fresh: Fresh) {
     assert_eq!(store.component("other", [1; 32]).await.unwrap(), None);
 }
 
+pub(crate) async fn old_versions_go_when_there_are_too_many(fresh: Fresh) {
+    let store = &fresh.store;
+    let numbers = async || -> Vec<u32> {
+        let versions = store.versions("acme", "sms").await.unwrap();
+        versions.iter().map(|version| version.number).collect()
+    };
+    let make = async |digest: u8| {
+        let deploy = Deploy {
+            held: vec![("TOKEN".to_owned(), vec![digest])],
+            most: 3,
+            ..deploy("sms", digest)
+        };
+        store.deploy("acme", deploy).await.unwrap().unwrap()
+    };
+    for digest in 1..=3 {
+        make(digest).await;
+    }
+    assert!(store.roll_back("acme", "sms", 1).await.unwrap());
+    assert_eq!(numbers().await, [3, 2, 1]);
+    make(4).await;
+    assert_eq!(numbers().await, [4, 3, 2]);
+    for (digest, kept) in [(1, false), (2, true), (3, true), (4, true)] {
+        let component = store.component("acme", [digest; 32]).await.unwrap();
+        let held = store
+            .held_secrets("acme", version_id("sms", digest))
+            .await
+            .unwrap();
+        assert_eq!(
+            (component.is_some(), held.len() == 1),
+            (kept, kept),
+            "{digest}"
+        );
+    }
+    // The one that is deployed stays, and numbers are not used again.
+    assert!(store.roll_back("acme", "sms", 2).await.unwrap());
+    make(2).await;
+    assert_eq!(numbers().await, [4, 3, 2]);
+    make(5).await;
+    assert_eq!(numbers().await, [5, 4, 3]);
+}
+
+pub(crate) async fn what_is_deployed_is_what_was_expected(fresh: Fresh) {
+    let store = &fresh.store;
+    let secret = |sealed: u8| vec![("TOKEN".to_owned(), vec![sealed])];
+    let try_deploy = async |expected: Expected, digest: u8| {
+        let deploy = Deploy {
+            expected,
+            secrets: secret(digest),
+            draft: Some(FollowingDraft {
+                secrets: secret(digest),
+                notes: "[]".to_owned(),
+            }),
+            ..deploy("sms", digest)
+        };
+        store.deploy("acme", deploy).await.unwrap().is_some()
+    };
+    let revision = |revision| Expected {
+        revision: Some(revision),
+        ..Expected::default()
+    };
+    assert!(!try_deploy(revision(1), 1).await);
+    assert_eq!(store.actions("acme").await.unwrap(), []);
+    assert!(try_deploy(Expected::default(), 1).await);
+    let is = store.action("acme", id("sms")).await.unwrap().unwrap();
+    assert!(is.draft_is_deployed);
+    assert!(!try_deploy(revision(is.draft.revision + 1), 2).await);
+    for (held, running, expected) in [(3, 1, false), (1, 3, false), (1, 1, true)] {
+        let with = Expected {
+            revision: Some(is.draft.revision),
+            draft_secrets: Some(secret(held)),
+            secrets: Some(secret(running)),
+        };
+        assert_eq!(try_deploy(with, 2).await, expected);
+    }
+    assert_eq!(store.secrets("acme", "sms").await.unwrap(), secret(2));
+    let held = store.held_secrets("acme", id("sms")).await.unwrap();
+    assert_eq!(held, secret(2));
+    // Another one of the same name, or of the same id.
+    for (name, of) in [("sms", "voice"), ("voice", "sms")] {
+        let deploy = Deploy {
+            id: id(of),
+            ..deploy(name, 3)
+        };
+        assert_eq!(store.deploy("acme", deploy).await.unwrap(), None);
+    }
+    // What its draft is made of and somebody keeps, it need not bring.
+    let mut bare = deploy("sms", 2);
+    bare.version.component = None;
+    assert!(store.deploy("acme", bare).await.unwrap().is_some());
+    let mut bare = deploy("sms", 9);
+    bare.version.component = None;
+    assert_eq!(store.deploy("acme", bare).await.unwrap(), None);
+}
+
 pub(crate) async fn one_action_of_a_tenant_is_bound(fresh: Fresh) {
     let store = &fresh.store;
-    let bind = async |action: &str| store.bind("acme", action).await.unwrap();
+    let bind = async |action: &str, number: u8| {
+        let put = PutBinding {
+            id: [number; 16],
+            action: action.to_owned(),
+            display_name: format!("{action} {number}"),
+        };
+        store.put_binding("acme", put).await.unwrap()
+    };
     let bound = async |tenant: &str| store.bound(tenant).await.unwrap();
-    assert!(!bind("sms").await);
+    let binding = async || store.binding("acme").await.unwrap();
+    assert!(!bind("sms", 1).await);
     assert_eq!(bound("acme").await, None);
     for action in ["sms", "voice"] {
-        let deployed = store.deploy("acme", deploy(action, 1)).await;
-        assert_eq!(deployed.unwrap().number, 1);
+        let deployed = store
+            .deploy("acme", deploy(action, action.as_bytes()[0]))
+            .await;
+        assert_eq!(deployed.unwrap().unwrap().number, 1);
     }
     assert_eq!(bound("acme").await.as_deref(), Some("voice"));
-    assert!(bind("sms").await);
+    assert_eq!(binding().await, None);
+    assert!(bind("sms", 1).await);
     assert_eq!(bound("acme").await.as_deref(), Some("sms"));
-    assert!(bind("voice").await);
-    assert!(!bind("carrier-pigeon").await);
+    let made = binding().await.unwrap();
+    assert_eq!((made.id, &*made.display_name), ([1; 16], "sms 1"));
+    fresh.clock.advance(Duration::from_secs(1));
+    // Another name for the same binding; another action is another one.
+    assert!(bind("sms", 2).await);
+    let renamed = binding().await.unwrap();
+    let (again, created_at) = (renamed.updated_at, renamed.created_at);
+    assert_eq!((renamed.id, &*renamed.display_name), ([1; 16], "sms 2"));
+    assert_eq!((created_at, again), (made.created_at, fresh.clock.now()));
+    assert!(bind("voice", 3).await);
+    assert!(!bind("carrier-pigeon", 4).await);
+    assert_eq!(binding().await.unwrap().id, [3; 16]);
+    assert_eq!(binding().await.unwrap().created_at, fresh.clock.now());
     assert_eq!(bound("acme").await.as_deref(), Some("voice"));
     assert_eq!(bound("other").await, None);
+    // Deployed again it stays; when something else is deployed it goes.
+    store.deploy("acme", deploy("voice", 7)).await.unwrap();
+    assert_eq!(binding().await.unwrap().id, [3; 16]);
+    store.deploy("acme", deploy("sms", 7)).await.unwrap();
+    assert_eq!(binding().await, None);
+    assert!(bind("sms", 5).await);
+    store.remove_binding("acme").await.unwrap();
+    assert_eq!(binding().await, None);
+    assert_eq!(bound("acme").await.as_deref(), Some("sms"));
+}
+
+/// Makes an action that is not built.
+async fn create(fresh: &Fresh, tenant: &str, name: &str, source: u8) -> ActionItem {
+    let create = CreateAction {
+        id: id(name),
+        name: name.to_owned(),
+        draft: draft(source),
+        deploy: false,
+        most: 2,
+    };
+    match fresh.store.create_action(tenant, create).await.unwrap() {
+        Created::Yes(item) => *item,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn actions_are_made_one_of_a_name(fresh: Fresh) {
+    let store = &fresh.store;
+    let made = create(&fresh, "acme", "sms", 1).await;
+    assert_eq!(
+        store.action("acme", id("sms")).await.unwrap(),
+        Some(made.clone())
+    );
+    assert_eq!(
+        store.action_named("acme", "sms").await.unwrap(),
+        Some(made.clone())
+    );
+    assert_eq!(store.action("other", id("sms")).await.unwrap(), None);
+    assert_eq!((&made.deployed, made.draft_is_deployed), (&None, false));
+    assert_eq!(made.draft.build, Build::Pending);
+    let try_create = async |name: &str, most| {
+        let create = CreateAction {
+            id: [9; 16],
+            name: name.to_owned(),
+            draft: draft(9),
+            deploy: false,
+            most,
+        };
+        store.create_action("acme", create).await.unwrap()
+    };
+    assert_eq!(try_create("sms", 2).await, Created::NameTaken);
+    assert_eq!(try_create("voice", 1).await, Created::TooMany);
+    // Nothing of them is kept.
+    assert_eq!(store.component("acme", [9; 32]).await.unwrap(), None);
+    assert!(matches!(try_create("voice", 2).await, Created::Yes(_)));
+    assert_eq!(store.actions("acme").await.unwrap().len(), 2);
+}
+
+pub(crate) async fn a_draft_is_built_and_what_came_too_late_is_dropped(fresh: Fresh) {
+    const LEASE: Duration = Duration::from_mins(1);
+    let store = &fresh.store;
+    let claim = async || store.claim_build(LEASE).await.unwrap();
+    let state = async || {
+        store
+            .action("acme", id("sms"))
+            .await
+            .unwrap()
+            .unwrap()
+            .draft
+            .build
+    };
+    let end = async |revision, ended| {
+        let ended = store.end_build("acme", id("sms"), revision, ended);
+        ended.await.unwrap()
+    };
+    let built = |digest: u8| Ended::Built {
+        digest: [digest; 32],
+        component: Some(vec![digest; 3]),
+        notes: "[\"a note\"]".to_owned(),
+    };
+    assert_eq!(
+        (store.next_build().await.unwrap(), claim().await),
+        (None, None)
+    );
+    let made = create(&fresh, "acme", "sms", 1).await;
+    assert_eq!(store.next_build().await.unwrap(), Some(fresh.clock.now()));
+    let first = claim().await.unwrap();
+    assert_eq!(
+        (&*first.tenant, first.id, first.begun),
+        ("acme", id("sms"), 1)
+    );
+    assert_eq!((claim().await, state().await), (None, Build::Building));
+    // Whoever has it is gone; the next one has it again.
+    fresh.clock.advance(LEASE);
+    assert_eq!(claim().await.unwrap().begun, 2);
+    assert!(end(1, Ended::Again(LEASE)).await);
+    assert_eq!((claim().await, state().await), (None, Build::Pending));
+    fresh.clock.advance(LEASE);
+    assert_eq!(claim().await.unwrap().begun, 3);
+
+    // Another draft: what comes of the first one is of no interest any more, and kept nowhere.
+    let change = ChangeAction {
+        revision: made.draft.revision,
+        secrets: Vec::new(),
+        name: None,
+        draft: Some(draft(2)),
+        deploy: true,
+    };
+    let changed = store
+        .change_action("acme", id("sms"), change.clone())
+        .await
+        .unwrap();
+    let Changed::Yes(changed) = changed else {
+        panic!("{changed:?}")
+    };
+    assert_eq!((changed.draft.revision, changed.draft.deploy), (2, true));
+    let again = store
+        .change_action("acme", id("sms"), change)
+        .await
+        .unwrap();
+    assert_eq!(again, Changed::Meanwhile);
+    assert!(!end(1, built(7)).await);
+    assert!(!end(2, built(7)).await, "nobody builds it");
+    for gone in [1, 7] {
+        assert_eq!(store.component("acme", [gone; 32]).await.unwrap(), None);
+    }
+    assert_eq!(claim().await.unwrap().begun, 1);
+    assert!(end(2, built(8)).await);
+    let Build::Built { digest, at, notes } = state().await else {
+        panic!()
+    };
+    assert_eq!(
+        (digest, at, &*notes),
+        ([8; 32], fresh.clock.now(), "[\"a note\"]")
+    );
+    assert_eq!(
+        store.component("acme", [8; 32]).await.unwrap(),
+        Some(vec![8; 3])
+    );
+
+    // It is to be deployed, until it is or cannot be.
+    let work = claim().await.unwrap();
+    assert!(matches!(work.draft.build, Build::Built { .. }), "{work:?}");
+    assert_eq!(claim().await, None);
+    store.deploy_no_more("acme", id("sms"), 1).await.unwrap();
+    assert!(store.next_build().await.unwrap().is_some());
+    store.deploy_no_more("acme", id("sms"), 2).await.unwrap();
+    assert_eq!(store.next_build().await.unwrap(), None);
+
+    let change = ChangeAction {
+        revision: 2,
+        secrets: Vec::new(),
+        name: None,
+        draft: Some(draft(3)),
+        deploy: false,
+    };
+    store
+        .change_action("acme", id("sms"), change)
+        .await
+        .unwrap();
+    claim().await.unwrap();
+    assert!(end(3, Ended::Failed("[]".to_owned())).await);
+    assert_eq!(state().await, Build::Failed("[]".to_owned()));
+    assert_eq!(store.next_build().await.unwrap(), None);
+}
+
+pub(crate) async fn the_longest_waiting_draft_is_built_first(fresh: Fresh) {
+    for tenant in ["c", "a", "b"] {
+        create(&fresh, tenant, "sms", 1).await;
+        fresh.clock.advance(Duration::from_secs(1));
+    }
+    let mut order = Vec::new();
+    while let Some(work) = fresh
+        .store
+        .claim_build(Duration::from_mins(1))
+        .await
+        .unwrap()
+    {
+        order.push(work.tenant);
+    }
+    assert_eq!(order, ["c", "a", "b"]);
+}
+
+pub(crate) async fn an_action_is_renamed_with_all_that_it_has(fresh: Fresh) {
+    let store = &fresh.store;
+    let secret = |sealed: u8| vec![("TOKEN".to_owned(), vec![sealed])];
+    let deployed = Deploy {
+        secrets: secret(1),
+        ..deploy("sms", 1)
+    };
+    store.deploy("acme", deployed).await.unwrap();
+    store.deploy("acme", deploy("voice", 2)).await.unwrap();
+    store.deploy("other", deploy("sms", 1)).await.unwrap();
+    let waits = fresh.queue("acme").await;
+    let settled = fresh.lease("acme").await;
+    fresh.settle(&settled, Then::Settled(Status::Sent)).await;
+    let elsewhere = fresh.queue("other").await;
+    let is = store.action("acme", id("sms")).await.unwrap().unwrap();
+    let rename = async |name: &str, were| {
+        let change = ChangeAction {
+            revision: is.draft.revision,
+            secrets: Vec::new(),
+            name: Some(Rename {
+                name: name.to_owned(),
+                were: secret(were),
+                secrets: secret(2),
+            }),
+            draft: None,
+            deploy: false,
+        };
+        store
+            .change_action("acme", id("sms"), change)
+            .await
+            .unwrap()
+    };
+    assert_eq!(rename("text", 9).await, Changed::Meanwhile);
+    assert_eq!(rename("voice", 1).await, Changed::NameTaken);
+    let Changed::Yes(renamed) = rename("text", 1).await else {
+        panic!()
+    };
+    assert_eq!((&*renamed.name, renamed.draft_is_deployed), ("text", true));
+    assert_eq!(renamed.deployed, is.deployed);
+    assert_eq!(store.secrets("acme", "sms").await.unwrap(), []);
+    assert_eq!(store.secrets("acme", "text").await.unwrap(), secret(2));
+    assert_eq!(store.versions("acme", "text").await.unwrap().len(), 1);
+    assert_eq!(store.action_named("acme", "sms").await.unwrap(), None);
+    for (tenant, notification, action) in [
+        ("acme", waits, "text"),
+        ("acme", settled.id, "sms"),
+        ("other", elsewhere, "sms"),
+    ] {
+        let found = store.notification(tenant, notification).await.unwrap();
+        assert_eq!(found.unwrap().item.action, action);
+    }
+}
+
+pub(crate) async fn an_action_is_removed_with_all_that_it_has(fresh: Fresh) {
+    let store = &fresh.store;
+    let with_secrets = |action: &str| {
+        let secrets = vec![("TOKEN".to_owned(), vec![1])];
+        Deploy {
+            secrets: secrets.clone(),
+            held: secrets.clone(),
+            draft: Some(FollowingDraft {
+                secrets,
+                notes: "[]".to_owned(),
+            }),
+            ..deploy(action, 1)
+        }
+    };
+    for tenant in ["acme", "other"] {
+        store.deploy(tenant, with_secrets("sms")).await.unwrap();
+    }
+    let remove = async |force| store.remove_action("acme", id("sms"), force).await.unwrap();
+    let put = PutBinding {
+        id: [1; 16],
+        action: "sms".to_owned(),
+        display_name: String::new(),
+    };
+    assert!(store.put_binding("acme", put).await.unwrap());
+    assert_eq!(remove(false).await, Removed::InUse);
+    assert_eq!(remove(true).await, Removed::Yes("sms".to_owned()));
+    assert_eq!(remove(true).await, Removed::Missing);
+    let left = async |tenant: &str| {
+        let held = async |id| store.held_secrets(tenant, id).await.unwrap().len();
+        (
+            store.actions(tenant).await.unwrap().len(),
+            store.versions(tenant, "sms").await.unwrap().len(),
+            store.secrets(tenant, "sms").await.unwrap().len(),
+            held(id("sms")).await + held(version_id("sms", 1)).await,
+            usize::from(store.component(tenant, [1; 32]).await.unwrap().is_some()),
+            usize::from(store.bound(tenant).await.unwrap().is_some()),
+        )
+    };
+    assert_eq!(left("acme").await, (0, 0, 0, 0, 0, 0));
+    assert_eq!(left("other").await, (1, 1, 1, 2, 1, 1));
+    // One that nobody has bound needs no force, whatever is deployed.
+    let removed = store
+        .remove_action("other", id("sms"), false)
+        .await
+        .unwrap();
+    assert_eq!(removed, Removed::Yes("sms".to_owned()));
 }
 
 pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
     let store = &fresh.store;
     let put = async |tenant: &str, name: &str, sealed: &[u8]| {
         store
-            .put_secret(tenant, "sms", name, sealed.to_vec())
+            .put_secret(tenant, "sms", name, sealed.to_vec(), None)
             .await
             .unwrap();
     };
@@ -562,31 +972,33 @@ pub(crate) async fn secrets_are_kept_by_name(fresh: Fresh) {
         [kept("ACCOUNT", b"two"), kept("TOKEN", b"four")]
     );
     assert_eq!(secrets("acme", "voice").await, []);
-    let replace = async |name: &str, was: &[u8], sealed: &[u8]| {
-        let [was, sealed] = [was, sealed].map(<[u8]>::to_vec);
-        let replaced = store.replace_secret("acme", "sms", name, was, sealed).await;
-        replaced.unwrap()
-    };
-    assert!(replace("TOKEN", b"four", b"six").await);
-    assert!(!replace("TOKEN", b"four", b"seven").await);
-    assert!(!replace("NONE", b"four", b"seven").await);
-    assert_eq!(
-        secrets("acme", "sms").await,
-        [kept("ACCOUNT", b"two"), kept("TOKEN", b"six")]
-    );
     let remove = async |name: &str| store.remove_secret("acme", "sms", name).await.unwrap();
     assert!(remove("TOKEN").await);
     assert!(!remove("TOKEN").await);
     assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
     // What is deployed brings all that it has.
-    let mut anew = deploy("sms", 1);
-    anew.secrets = Some(vec![kept("KEY", b"five")]);
+    let anew = Deploy {
+        secrets: vec![kept("KEY", b"five")],
+        ..deploy("sms", 1)
+    };
     store.deploy("acme", anew).await.unwrap();
     assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"five")]);
-    // What is deployed without any keeps them.
-    store.deploy("acme", deploy("sms", 2)).await.unwrap();
-    assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"five")]);
     assert_eq!(secrets("other", "sms").await, [kept("TOKEN", b"three")]);
+    // The draft has what is set, too, if it is there.
+    let held = async || store.held_secrets("acme", id("sms")).await.unwrap();
+    for holder in [id("sms"), id("voice")] {
+        let held = Some((holder, b"held".to_vec()));
+        let put = store.put_secret("acme", "sms", "KEY", b"six".to_vec(), held);
+        put.await.unwrap();
+    }
+    assert_eq!(secrets("acme", "sms").await, [kept("KEY", b"six")]);
+    assert_eq!(held().await, [kept("KEY", b"held")]);
+    assert_eq!(store.held_secrets("acme", id("voice")).await.unwrap(), []);
+    assert!(remove("KEY").await);
+    assert_eq!(
+        (secrets("acme", "sms").await, held().await),
+        (vec![], vec![])
+    );
 }
 
 pub(crate) async fn api_keys_are_their_tenants(fresh: Fresh) {
@@ -1273,7 +1685,13 @@ pub(crate) async fn tenants_are_known_by_what_they_have(fresh: Fresh) {
     let actions = store.actions("acme").await.unwrap();
     let actions: Vec<_> = actions
         .iter()
-        .map(|item| (&*item.name, item.deployed.number, item.bound))
+        .map(|item| {
+            (
+                &*item.name,
+                item.deployed.as_ref().unwrap().number,
+                item.bound,
+            )
+        })
         .collect();
     assert_eq!(actions, [("sms", 1, false), ("voice", 2, true)]);
     assert_eq!(store.actions("other").await.unwrap(), []);
@@ -1313,8 +1731,15 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     let text = |key: &[u8], what: &[u8]| [b"\x01", key, what].concat();
     store.mark(text(&old, b"mark")).await.unwrap();
     for (tenant, action, key) in [("b", "sms", &old), ("a", "sms", &old), ("a", "voice", &new)] {
-        let put = store.put_secret(tenant, action, "TOKEN", text(key, action.as_bytes()));
+        let put = store.put_secret(tenant, action, "TOKEN", text(key, action.as_bytes()), None);
         put.await.unwrap();
+    }
+    for (tenant, key) in [("h", &old), ("g", &old), ("f", &new)] {
+        let deploy = Deploy {
+            held: vec![("TOKEN".to_owned(), text(key, b"held"))],
+            ..deploy("sms", 1)
+        };
+        store.deploy(tenant, deploy).await.unwrap();
     }
     for (tenant, key) in [("b", &new), ("b", &old), ("a", &old)] {
         let accept = Accept {
@@ -1334,7 +1759,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     put.await.unwrap();
     let sign = store.sign_with("k", text(&old, b"k"), None);
     assert!(sign.await.unwrap());
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 2), (old, 9)]);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 3), (old, 11)]);
 
     // Each once, however many are asked for.
     let mut all = Vec::new();
@@ -1352,6 +1777,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         Place::Mark => ("mark", ""),
         Place::PhoneProvider { tenant } => ("provider", &**tenant),
         Place::Secret { tenant, .. } => ("secret", &**tenant),
+        Place::HeldSecret { tenant, .. } => ("held", &**tenant),
         Place::SigningKey { id } => ("signing", &**id),
         Place::Webhook { tenant } => ("webhook", &**tenant),
         Place::WebhookBefore { tenant } => ("before", &**tenant),
@@ -1361,6 +1787,8 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
         [
             ("secret", "a"),
             ("secret", "b"),
+            ("held", "g"),
+            ("held", "h"),
             ("signing", "k"),
             ("webhook", "w"),
             ("before", "w"),
@@ -1371,7 +1799,7 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     );
     // What was changed meanwhile stays as it is.
     store
-        .put_secret("b", "sms", "TOKEN", text(&new, b"set"))
+        .put_secret("b", "sms", "TOKEN", text(&new, b"set"), None)
         .await
         .unwrap();
     let mark = Sealed {
@@ -1380,8 +1808,8 @@ pub(crate) async fn texts_are_found_by_the_key_that_they_need(fresh: Fresh) {
     };
     let anew = |found: Sealed| (found, text(&new, b"anew"));
     let replaced = store.reseal(all.into_iter().chain([mark]).map(anew).collect());
-    assert_eq!(replaced.await.unwrap(), 8);
-    assert_eq!(store.sealed_with().await.unwrap(), [(new, 11)]);
+    assert_eq!(replaced.await.unwrap(), 10);
+    assert_eq!(store.sealed_with().await.unwrap(), [(new, 14)]);
     let kept = store.secrets("b", "sms").await.unwrap();
     assert_eq!(kept, [("TOKEN".to_owned(), text(&new, b"set"))]);
     assert_eq!(store.mark(Vec::new()).await.unwrap(), text(&new, b"anew"));

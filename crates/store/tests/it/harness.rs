@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use phonebox_contract::{NotificationId, Status};
 use phonebox_store::{
-    Accept, Accepted, Attempt, Claim, Claimed, Clock, Deploy, Leased, LogEntry, Node, Options,
-    Sqlite, Stands, Store, Then, Time,
+    Accept, Accepted, Attempt, Claim, Claimed, Clock, Deploy, Expected, FollowingDraft, Leased,
+    LogEntry, NewVersion, Node, Options, PutDraft, Sqlite, Stands, Store, Then, Time,
 };
 use tempfile::TempDir;
 
@@ -133,11 +133,50 @@ pub(crate) fn attempt(number: u32, at: Time) -> Attempt {
     }
 }
 
+/// A component, for an action of this name.
 pub(crate) fn deploy(action: &str, digest: u8) -> Deploy {
     Deploy {
         action: action.to_owned(),
-        digest: [digest; 32],
-        component: vec![digest; 3],
-        secrets: None,
+        id: id(action),
+        expected: Expected::default(),
+        version: NewVersion {
+            id: version_id(action, digest),
+            source: [digest; 32],
+            digest: [digest; 32],
+            component: Some(vec![digest; 3]),
+            definition: "{}".to_owned(),
+            built_at: None,
+        },
+        secrets: Vec::new(),
+        held: Vec::new(),
+        draft: Some(FollowingDraft {
+            secrets: Vec::new(),
+            notes: "[]".to_owned(),
+        }),
+        most: 50,
+    }
+}
+
+pub(crate) fn id(action: &str) -> [u8; 16] {
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(action.bytes()) {
+        *to = from;
+    }
+    id
+}
+
+pub(crate) fn version_id(action: &str, digest: u8) -> [u8; 16] {
+    let mut id = id(action);
+    id[15] = digest;
+    id
+}
+
+/// A draft that is made from three bytes.
+pub(crate) fn draft(source: u8) -> PutDraft {
+    PutDraft {
+        source: [source; 32],
+        content: Some(vec![source; 3]),
+        definition: format!("{{\"of\":{source}}}"),
+        secrets: Vec::new(),
     }
 }

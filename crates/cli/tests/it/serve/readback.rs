@@ -291,6 +291,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
     told.ask(&server, "POST", &format!("{path}/try"), &call)
         .await;
     told.ask(&server, "DELETE", &path, "").await;
+    managed(&mut told, &server, &all).await;
 
     // Templates, which have the code and the number in them once they are filled in.
     let templates = "/api/v2/branding/phone/templates";
@@ -381,4 +382,121 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         ],
         &told.all,
     );
+}
+
+/// By Auth0's Management API: what is kept, what is refused, and a run that tells all that it knows.
+async fn managed(told: &mut Told, server: &Server, all: &str) {
+    let actions = "/api/v2/actions/actions";
+    let listed = told.ask(server, "GET", actions, "").await;
+    let action = format!("{actions}/{}", listed["actions"][0]["id"].as_str().unwrap());
+    let secrets =
+        json!([{ "name": "TOKEN", "value": SEALED }, { "name": "SID", "value": REVEALED }]);
+    let modes = json!({ "secrets": { "SID": { "mode": "revealed" } } });
+    for (fits, body) in [
+        (true, json!({ "secrets": secrets, "phonebox": modes })),
+        (
+            false,
+            json!({ "secrets": [{ "name": "TOKEN", "value": format!("{SEALED}\n") }] }),
+        ),
+        (
+            false,
+            json!({ "secrets": [{ "name": SEALED, "value": SEALED }] }),
+        ),
+        (
+            false,
+            json!({ "secrets": [{ "name": "TOKEN", "value": [SEALED] }] }),
+        ),
+        (
+            false,
+            json!({ "secrets": [{ "name": "TOKEN", "value": SEALED.repeat(300) }] }),
+        ),
+        (false, json!({ "secrets": SEALED })),
+        (false, json!({ SEALED: SEALED })),
+        (
+            false,
+            json!({ "phonebox": { "secrets": { SEALED: { "mode": "sealed" } } } }),
+        ),
+        (
+            false,
+            json!({ "phonebox": { "egress": [{ "origin": all }] } }),
+        ),
+        (false, json!({ "runtime": SEALED })),
+        (
+            false,
+            json!({ "code": format!("data:application/wasm;base64,{all}") }),
+        ),
+    ] {
+        let answer = told.ask(server, "PATCH", &action, &body.to_string()).await;
+        assert_eq!(answer["statusCode"].is_null(), fits, "{body}: {answer:#}");
+    }
+    while told.ask(server, "GET", &action, "").await["status"] != "built" {}
+    let lines = [
+        "secret TOKEN",
+        "secret SID",
+        "event",
+        &format!("say {all}"),
+        &format!("drop {all}"),
+    ]
+    .join("\n");
+    let event: Value = serde_json::from_str(&event(&[lines])).unwrap();
+    let payload = json!({ "payload": { "event": event["event"] } }).to_string();
+    let tried = told
+        .ask(server, "POST", &format!("{action}/test"), &payload)
+        .await;
+    assert_eq!(
+        tried["payload"]["logs"].as_array().map_or(0, Vec::len),
+        4,
+        "{tried:#}"
+    );
+    for payload in [
+        json!({ "event": { "notification": { "recipient": all } } }),
+        json!({ all: 1 }),
+        json!(all),
+    ] {
+        let body = json!({ "payload": payload }).to_string();
+        told.ask(server, "POST", &format!("{action}/test"), &body)
+            .await;
+    }
+    let deployed = told
+        .ask(server, "POST", &format!("{action}/deploy"), "")
+        .await;
+    let version = format!("{action}/versions/{}", deployed["id"].as_str().unwrap());
+    told.ask(
+        server,
+        "POST",
+        &format!("{version}/deploy"),
+        &json!({ "update_draft": true }).to_string(),
+    )
+    .await;
+    let bindings = "/api/v2/actions/triggers/custom-phone-provider/bindings";
+    for bound in ["probe", all] {
+        let bind = json!({ "bindings": [{ "ref": { "value": bound }, "display_name": "probe" }] });
+        told.ask(server, "PATCH", bindings, &bind.to_string()).await;
+    }
+    let create =
+        json!({ "name": all, "supported_triggers": [{ "id": SEALED }], "secrets": secrets });
+    told.ask(server, "POST", actions, &create.to_string()).await;
+    for (method, path) in [
+        ("GET", actions),
+        ("GET", &*version),
+        ("GET", &format!("{action}/versions")),
+        ("GET", "/api/v2/actions/triggers"),
+        ("GET", bindings),
+        ("GET", "/api/v2/actions/modules"),
+        (
+            "GET",
+            "/api/v2/actions/executions/01a206c0-271b-7310-831d-7ec157647e27",
+        ),
+        ("PUT", &format!("{action}/module")),
+        ("DELETE", &action),
+        (
+            "DELETE",
+            &format!(
+                "{actions}/{}",
+                percent_encoding::utf8_percent_encode(SEALED, percent_encoding::NON_ALPHANUMERIC)
+            ),
+        ),
+    ] {
+        told.ask(server, method, path, SEALED).await;
+    }
 }
