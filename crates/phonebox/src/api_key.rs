@@ -253,6 +253,12 @@ impl ApiKeys {
         Ok(kept.filter(|_| is_it).map(Caller::new))
     }
 
+    /// Whose the key of this id is, if it is a tenant's.
+    pub async fn tenant_of(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let kept = self.0.api_key(id).await?;
+        Ok(kept.and_then(|kept| kept.tenant))
+    }
+
     /// A tenant's keys, or the operator's.
     pub async fn list(&self, tenant: Option<&str>) -> Result<Vec<ApiKey>, StoreError> {
         self.0.api_keys(tenant).await

@@ -42,6 +42,7 @@ mod keys;
 mod manifest;
 mod provider;
 mod secret;
+mod settings;
 mod template;
 mod tenant;
 mod token;
@@ -51,8 +52,9 @@ pub use action::{Action, InvalidAction, JavascriptOptions};
 pub use api_key::{ApiKeys, Caller, NewApiKey, Scope, UnknownScope};
 pub use delivery::{
     AbuseLimits, Attempt, CODE_VALIDITY, CallingCode, CannotLoad, CannotRotate, CannotStart,
-    CircuitOptions, Deliveries, Delivery, DeliveryOptions, Handle, Happened, InvalidCallingCode,
-    LeftAlone, Rate, Refused, RootKey, Tail, TooManyTails, schedule,
+    CircuitOptions, Country, Deliveries, Delivery, DeliveryOptions, Handle, Happened,
+    InvalidCallingCode, InvalidCountry, LeftAlone, Rate, Refused, RootKey, Tail, TooManyTails,
+    schedule,
 };
 pub use draft::{
     ActionChange, BindingRef, CannotManage, Code, Content, Dependency, ManagedAction,
@@ -65,6 +67,7 @@ pub use provider::{
     NewProvider, Provider, ProviderChange, ProviderConfiguration, ProviderError, ProviderName,
 };
 pub use secret::{InvalidSecret, SecretInfo};
+pub use settings::{CountryCodes, CountryMode, Settings, SettingsError};
 pub use template::{Template, TemplateChange, TemplateError};
 pub use tenant::{Deployed, RECEIPTS, Send, SendError, Sent, Tenant};
 pub use token::{Issuer, Jwk, NewToken, TokenError, Tokens};

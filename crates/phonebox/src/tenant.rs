@@ -11,6 +11,7 @@ use phonebox_store::{
     ActionItem, Deploy, Expected, Filter, FollowingDraft, Item, LogEntry, LogId, LogItem, Logs,
     NewVersion, Notification, Receipt, Received, StoreError, Version, Webhook,
 };
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::action::{Action, InvalidAction};
@@ -18,6 +19,7 @@ use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails
 use crate::draft::{self, Definition};
 use crate::host::{DeployError, Deployment};
 use crate::secret::{self, Given, Owner, SecretInfo};
+use crate::settings::{Settings, SettingsError};
 use crate::webhook::{self, Topic, WebhookError};
 
 /// How often who waits for the end of a notification looks for it in the store. Most ends are told at once.
@@ -472,6 +474,19 @@ impl Tenant {
     /// Notifications, the latest first.
     pub async fn notifications(&self, filter: Filter) -> Result<Vec<Item>, StoreError> {
         self.engine.store.notifications(&self.name, filter).await
+    }
+
+    /// What the tenant says of itself, and where its messages go.
+    pub async fn settings(&self) -> Result<Arc<Settings>, StoreError> {
+        self.engine.settings(&self.name).await
+    }
+
+    /// Changes settings, each by its name; null takes one away. What is accepted from now on goes by them.
+    pub async fn change_settings(
+        &self,
+        changes: &Map<String, Value>,
+    ) -> Result<Settings, SettingsError> {
+        self.engine.change_settings(&self.name, changes).await
     }
 
     /// What is in the log, and how much of the kind that was asked for there is, if that was: what was not sent and why, what was

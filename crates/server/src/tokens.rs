@@ -11,10 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use phonebox::{Caller, Jwk, Scope, Sensitive, StoreError};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::caller::Asking;
 use crate::limits::Peer;
+use crate::management::Who;
 use crate::problem::ProblemCode;
 use crate::{App, Problem};
 
@@ -113,6 +115,34 @@ impl Denied {
         (status = 503, description = "The store does not answer", body = Denied),
     ))]
 pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Response, Denied> {
+    let who = Who::new(request.headers(), request.extensions());
+    let mut client = None;
+    let answer = issued(&app, request, &mut client).await;
+    if let Some((tenant, id)) = client {
+        let tenant = app.0.handle.tenant(&tenant);
+        if let Err(denied) = &answer {
+            let (error, status) = (denied.error, denied.status.as_u16());
+            let details = json!({ "response": { "statusCode": status, "error": error } });
+            let entry = who.entry("feccft", &denied.error_description, &id, &details);
+            // How long it takes is not to tell that there is such a client.
+            tokio::spawn(async move { tenant.log(entry).await });
+        } else {
+            let details = json!({ "response": { "statusCode": 200 } });
+            let description = "a token for the client's own secret";
+            tenant
+                .log(who.entry("seccft", description, &id, &details))
+                .await;
+        }
+    }
+    answer
+}
+
+/// Also gives the client, and its tenant, whose log is to tell of it.
+async fn issued(
+    app: &App,
+    request: Request,
+    known: &mut Option<(String, String)>,
+) -> Result<Response, Denied> {
     let headers = request.headers().clone();
     let peer = request.extensions().get::<Peer>().copied();
     let wanted = read(request).await?;
@@ -151,10 +181,16 @@ pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Re
     let Some(caller) = caller.filter(is_it) else {
         let limits = &app.0.limits;
         let client: String = client.chars().take(64).collect();
-        let of_client = limits.wrong.count(client).refused_for;
+        let of_client = limits.wrong.count(client.clone()).refused_for;
+        let tenant = app.0.keys.tenant_of(&client).await?;
+        *known = tenant
+            .filter(|_| of_client.is_none())
+            .map(|tenant| (tenant, client));
         let refused = limits.stranger(peer).max(of_client);
         return Err(refused.map_or_else(Denied::unauthorized, Denied::too_many));
     };
+    let tenant = caller.tenant.clone().or_else(|| asked.tenant.clone());
+    *known = tenant.map(|tenant| (tenant, client.clone()));
     let audience = wanted
         .audience
         .as_deref()
@@ -168,6 +204,7 @@ pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Re
         ));
     }
     if let Some(wait) = app.0.limits.issued.count(client).refused_for {
+        *known = None;
         return Err(Denied::too_many(wait));
     }
     let scopes = wanted.scope.as_deref();

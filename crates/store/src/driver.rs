@@ -103,6 +103,17 @@ pub trait Driver: Send + Sync {
     /// Notifications, the latest first.
     fn notifications(&self, tenant: &str, filter: Filter) -> Answer<'_, Vec<Item>>;
 
+    /// A tenant's settings.
+    fn settings(&self, tenant: &str) -> Answer<'_, Option<String>>;
+
+    /// Keeps a tenant's settings in place of what is there, if that is still `was`. False where it is not.
+    fn replace_settings(
+        &self,
+        tenant: &str,
+        was: Option<String>,
+        settings: String,
+    ) -> Answer<'_, bool>;
+
     /// Keeps what is to be in a tenant's log, at most [so much](LogEntry::MOST).
     fn log(&self, tenant: &str, entries: Vec<LogEntry>) -> Answer<'_, ()>;
 

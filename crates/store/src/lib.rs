@@ -1,5 +1,5 @@
 //! What phonebox keeps: the queue of notifications, actions with their versions, secrets, phone
-//! providers and templates, webhooks and what they wait for, tenants' logs.
+//! providers and templates, webhooks and what they wait for, tenants' settings and logs.
 //!
 //! Cast: a [`Store`] stands for a database. Behind it is a [`Driver`]; SQLite is in [`sqlite`](Store::sqlite), one file on one
 //! machine. A notification is a row with a status. Whoever delivers it holds a [`Lease`] on it, and writes only as long as

@@ -6,6 +6,7 @@ mod manage;
 mod openapi;
 mod phone;
 mod readback;
+mod settings;
 mod tail;
 mod tls;
 mod tokens;

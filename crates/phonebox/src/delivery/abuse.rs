@@ -88,6 +88,9 @@ pub enum Refused {
     /// The tenant sends no messages to this country.
     #[error("no messages are sent to this country")]
     Country,
+    /// The tenant's settings have no messages sent to this country.
+    #[error("the tenant sends no messages to this country")]
+    NotOfTenant,
     /// There is no country with such numbers.
     #[error("there is no country with such numbers")]
     UnknownCountry,
@@ -105,7 +108,7 @@ impl Refused {
             Self::Tenant { .. } => "tenant_limit",
             Self::Block { .. } => "number_block_limit",
             Self::Sequence => "number_sequence",
-            Self::Country => "country_not_allowed",
+            Self::Country | Self::NotOfTenant => "country_not_allowed",
             Self::UnknownCountry => "country_unknown",
             Self::Prefix => "number_not_allowed",
         }
@@ -119,6 +122,7 @@ impl Refused {
             }
             Self::Sequence => "find out who asks for them: this is how messages are pumped",
             Self::Country => "the operator's [abuse] settings say which countries are reached",
+            Self::NotOfTenant => "the tenant's country_codes say which countries are reached",
             Self::UnknownCountry => {
                 "look at the number: after the + comes a country's calling code"
             }
@@ -133,7 +137,11 @@ impl Refused {
             | Self::Voice { after }
             | Self::Tenant { after }
             | Self::Block { after } => Some(*after),
-            Self::Sequence | Self::Country | Self::UnknownCountry | Self::Prefix => None,
+            Self::Sequence
+            | Self::Country
+            | Self::NotOfTenant
+            | Self::UnknownCountry
+            | Self::Prefix => None,
         }
     }
 }

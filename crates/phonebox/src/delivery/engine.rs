@@ -23,6 +23,7 @@ use super::metrics::Metrics;
 use super::root_keys::Rotating;
 use super::route;
 use super::schedule::{self, Next};
+use super::settings;
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
 use crate::action::Action;
@@ -109,6 +110,8 @@ pub(crate) struct Engine {
     wordings: Mutex<LruCache<String, template::Known>>,
     /// There is a draft to build.
     pub(crate) drafts: Notify,
+    /// What each tenant says of itself.
+    pub(super) settings: Mutex<LruCache<String, settings::Known>>,
     /// What this process is at. What it does not know of any more, its lease ends.
     pub(super) under_way: Mutex<HashSet<NotificationId>>,
     settled: Mutex<HashMap<NotificationId, Vec<oneshot::Sender<Status>>>>,
@@ -154,6 +157,7 @@ impl Engine {
             routes: Mutex::new(LruCache::new(ready)),
             wordings: Mutex::new(LruCache::new(ready)),
             drafts: Notify::new(),
+            settings: Mutex::new(LruCache::new(ready)),
             under_way: Mutex::default(),
             settled: Mutex::default(),
             tails: Tails::default(),
@@ -204,7 +208,10 @@ impl Engine {
         };
         let hash = |number: &str| self.keys.fingerprint(&["number"], number.as_bytes());
         let now = self.store.now().await?;
-        let counted = match self.counts.count(tenant, &event, hash, now) {
+        let settings = self.settings(tenant).await?;
+        let admitted = settings.admit(event.notification.recipient.as_e164());
+        let counted = admitted.and_then(|()| self.counts.count(tenant, &event, hash, now));
+        let counted = match counted {
             Ok(counted) => counted,
             Err(refused) => {
                 let before = self.before(tenant, idempotency_key, request).await?;

@@ -11,6 +11,7 @@ mod metrics;
 mod root_keys;
 mod route;
 pub mod schedule;
+mod settings;
 mod slots;
 mod tail;
 mod upkeep;
@@ -24,7 +25,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::abuse::{AbuseLimits, Rate, Refused};
 pub use self::circuit::{CircuitOptions, LeftAlone};
-pub use self::country::{CallingCode, InvalidCallingCode};
+pub use self::country::{CallingCode, Country, InvalidCallingCode, InvalidCountry};
 pub use self::deliveries::{Deliveries, Handle};
 pub use self::engine::DeliveryOptions;
 pub(crate) use self::engine::{Engine, Phase, reached};

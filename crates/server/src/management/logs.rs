@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::page::only_fields;
 use super::search;
-use super::{Managing, Query, Refusal};
+use super::{Managing, Path, Query, Refusal};
 use crate::App;
-use crate::problem::Path;
 
 /// Entries of a page, unless the caller says, and at the most.
 const PER_PAGE: [usize; 2] = [50, 100];
@@ -116,7 +116,9 @@ pub(crate) async fn list(
     let (found, total) = tenant.logs(logs).await?;
     let logs: Vec<Value> = found
         .into_iter()
-        .map(|item| wanted.only_fields(shown(item)).into())
+        .map(|item| {
+            only_fields(wanted.fields.as_deref(), wanted.include_fields, shown(item)).into()
+        })
         .collect();
     let listed = match total.filter(|_| page) {
         None => json!(logs),
@@ -196,15 +198,6 @@ impl Wanted {
             count: page,
         };
         Ok((logs, page))
-    }
-
-    fn only_fields(&self, mut entry: Map<String, Value>) -> Map<String, Value> {
-        if let Some(fields) = self.fields.as_deref().filter(|fields| !fields.is_empty()) {
-            let named = |name: &str| fields.split(',').any(|field| field.trim() == name);
-            let include = self.include_fields.unwrap_or(true);
-            entry.retain(|name, _| named(name) == include);
-        }
-        entry
     }
 }
 

@@ -16,6 +16,7 @@ mod providers;
 mod recorded;
 mod refusal;
 mod search;
+mod settings;
 mod templates;
 mod triggers;
 
@@ -36,7 +37,7 @@ use crate::{App, Problem};
 use crate::notifications::stamp;
 pub(crate) use gate::gate;
 pub(crate) use page::{Page, listed};
-pub(crate) use recorded::record;
+pub(crate) use recorded::{Who, record};
 pub(crate) use refusal::{Body, Path, Query, Refusal};
 
 /// Where all of it is.
@@ -62,6 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(triggers::modules))
         .routes(routes!(logs::list))
         .routes(routes!(logs::show))
+        .routes(routes!(settings::show, settings::change))
         .merge(providers::routes())
         .merge(templates::routes())
 }

@@ -35,6 +35,19 @@ impl Page {
     }
 }
 
+/// An object with these of its fields alone, or without them.
+pub(super) fn only_fields(
+    fields: Option<&str>,
+    include: Option<bool>,
+    mut object: Map<String, Value>,
+) -> Map<String, Value> {
+    if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {
+        let named = |name: &str| fields.split(',').any(|field| field.trim() == name);
+        object.retain(|name, _| named(name) == include.unwrap_or(true));
+    }
+    object
+}
+
 /// A page of a list as Auth0 answers it, whose Go leaves out what is zero.
 pub(crate) fn listed<T: Serialize>(name: &str, all: Vec<T>, page: Page) -> Value {
     let total = all.len();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use phonebox::store::{About, LogEntry};
@@ -45,26 +45,11 @@ pub(crate) async fn record(State(app): State<App>, request: Request, next: Next)
     })
 }
 
-/// What is written down of a request.
+/// A request that changes something.
 struct Asked {
     method: Method,
     path: String,
-    ip: Option<String>,
-    agent: Option<String>,
-}
-
-/// What is kept of it.
-#[derive(Serialize)]
-struct Text<'a> {
-    description: String,
-    client_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-    #[serde(rename = "isMobile", skip_serializing_if = "Option::is_none")]
-    is_mobile: Option<bool>,
-    details: Value,
+    who: Who,
 }
 
 impl Asked {
@@ -75,21 +60,12 @@ impl Asked {
         Some(Self {
             method: parts.method.clone(),
             path: path(matched.as_str(), ids.as_ref()),
-            ip: parts
-                .extensions
-                .get()
-                .map(|Peer(ip)| ip.to_canonical().to_string()),
-            agent: agent(&parts.headers),
+            who: Who::new(&parts.headers, &parts.extensions),
         })
     }
 
     fn entry(&self, client: &str, response: &Response) -> LogEntry {
-        let Self {
-            method,
-            path,
-            ip,
-            agent,
-        } = self;
+        let Self { method, path, who } = self;
         let status = response.status();
         let mut answer = json!({ "statusCode": status.as_u16() });
         if let Some(ProblemCode(code)) = response.extensions().get()
@@ -97,20 +73,65 @@ impl Asked {
         {
             answer.insert("error".to_owned(), json!(code));
         }
+        let kind = if status.is_success() { "sapi" } else { "fapi" };
+        let details = json!({
+            "request": { "method": method.as_str().to_ascii_lowercase(), "path": path },
+            "response": answer,
+        });
+        who.entry(kind, &format!("{method} {path}"), client, &details)
+    }
+}
+
+/// Who asks, as far as a connection and a request's head tell.
+pub(crate) struct Who {
+    ip: Option<String>,
+    agent: Option<String>,
+}
+
+/// What is kept of it, and of what was asked.
+#[derive(Serialize)]
+struct Text<'a> {
+    description: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(rename = "isMobile", skip_serializing_if = "Option::is_none")]
+    is_mobile: Option<bool>,
+    details: &'a Value,
+}
+
+impl Who {
+    pub(crate) fn new(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let agent = headers.get(header::USER_AGENT);
+        let agent = agent.and_then(|agent| agent.to_str().ok());
+        let peer = extensions.get();
+        Self {
+            ip: peer.map(|Peer(ip)| ip.to_canonical().to_string()),
+            agent: agent.map(|agent| agent.chars().take(AGENT).collect()),
+        }
+    }
+
+    pub(crate) fn entry(
+        &self,
+        kind: &'static str,
+        description: &str,
+        client: &str,
+        details: &Value,
+    ) -> LogEntry {
+        let agent = self.agent.as_deref();
         let text = Text {
-            description: format!("{method} {path}"),
+            description,
             client_id: client,
-            ip: ip.as_deref(),
-            user_agent: agent.as_deref(),
-            is_mobile: agent.as_deref().map(|agent| agent.contains("Mobi")),
-            details: json!({
-                "request": { "method": method.as_str().to_ascii_lowercase(), "path": path },
-                "response": answer,
-            }),
+            ip: self.ip.as_deref(),
+            user_agent: agent,
+            is_mobile: agent.map(|agent| agent.contains("Mobi")),
+            details,
         };
         LogEntry {
             about: About::Management,
-            kind: if status.is_success() { "sapi" } else { "fapi" },
+            kind,
             notification: None,
             text: serde_json::to_string(&text).unwrap_or_default(),
         }
@@ -152,11 +173,6 @@ fn is_id(text: &str) -> bool {
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
     };
     is_uuid() || is_of_kind() || is_word()
-}
-
-fn agent(headers: &HeaderMap) -> Option<String> {
-    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
-    Some(agent.chars().take(AGENT).collect())
 }
 
 #[cfg(test)]

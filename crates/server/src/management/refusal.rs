@@ -150,24 +150,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// There is no property of this name.
+pub(super) fn not_allowed(name: &str) -> String {
+    format!("Additional properties not allowed: {}", known(name))
+}
+
+/// What looks like nothing that could be meant may be a secret in the wrong place.
+fn known(name: &str) -> &str {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_name = name.len() <= 32 && name.bytes().all(is_letter);
+    if is_name { name } else { "(not shown)" }
+}
+
 /// What serde has to say, without the place, and without what was sent: there may be a secret in it.
 fn fault(error: &dyn std::error::Error) -> String {
     let said = error
         .source()
         .map_or_else(|| error.to_string(), ToString::to_string);
     let said = said.split(" at line ").next().unwrap_or_default();
-    for (serde, auth0) in [
-        ("missing field `", "Missing required property: "),
-        ("unknown field `", "Additional properties not allowed: "),
-    ] {
-        if let Some((_, rest)) = said.split_once(serde)
-            && let Some((name, _)) = rest.split_once('`')
-        {
-            // What looks like nothing that could be meant may be a secret in the wrong place.
-            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-            let is_name = name.len() <= 32 && name.bytes().all(is_letter);
-            return format!("{auth0}{}", if is_name { name } else { "(not shown)" });
-        }
+    let named = |serde| {
+        let (_, rest) = said.split_once(serde)?;
+        rest.split_once('`').map(|(name, _)| name)
+    };
+    if let Some(name) = named("missing field `") {
+        return format!("Missing required property: {}", known(name));
+    }
+    if let Some(name) = named("unknown field `") {
+        return not_allowed(name);
     }
     "Some property has not the type that it should have".to_owned()
 }

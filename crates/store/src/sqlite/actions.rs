@@ -350,6 +350,7 @@ pub(super) fn tenants(
             "WITH known (name) AS (
                 SELECT tenant FROM action UNION SELECT tenant FROM secret
                 UNION SELECT tenant FROM phone_provider UNION SELECT tenant FROM phone_template
+                UNION SELECT tenant FROM settings
                 UNION SELECT tenant FROM api_key WHERE tenant IS NOT NULL
              )
              SELECT known.name, {actions}, {api_keys}, {queued}, {leased} FROM known
@@ -371,6 +372,30 @@ pub(super) fn tenants(
             },
         )?
         .collect()
+}
+
+pub(super) fn settings(connection: &Connection, tenant: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT settings FROM settings WHERE tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn replace_settings(
+    connection: &Connection,
+    tenant: &str,
+    was: Option<&str>,
+    settings: &str,
+) -> rusqlite::Result<bool> {
+    let replace = if was.is_some() {
+        "UPDATE settings SET settings = ?2 WHERE tenant = ?1 AND settings = ?3"
+    } else {
+        "INSERT INTO settings SELECT ?1, ?2 WHERE ?3 IS NULL ON CONFLICT (tenant) DO NOTHING"
+    };
+    let changed = connection
+        .prepare_cached(replace)?
+        .execute(params![tenant, settings, was])?;
+    Ok(changed > 0)
 }
 
 pub(super) fn versions(

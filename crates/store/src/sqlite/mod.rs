@@ -299,6 +299,23 @@ impl Driver for Sqlite {
         Box::pin(self.read(move |connection| queue::notifications(connection, &tenant, filter)))
     }
 
+    fn settings(&self, tenant: &str) -> Answer<'_, Option<String>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| actions::settings(connection, &tenant)))
+    }
+
+    fn replace_settings(
+        &self,
+        tenant: &str,
+        was: Option<String>,
+        settings: String,
+    ) -> Answer<'_, bool> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, _| {
+            actions::replace_settings(connection, &tenant, was.as_deref(), &settings)
+        }))
+    }
+
     fn log(&self, tenant: &str, entries: Vec<LogEntry>) -> Answer<'_, ()> {
         let tenant = tenant.to_owned();
         Box::pin(self.write(move |connection, now| {

@@ -90,6 +90,12 @@ CREATE TABLE webhook_message (
 CREATE INDEX webhook_message_due ON webhook_message (tenant, run_at);
 CREATE INDEX webhook_message_of ON webhook_message (tenant, notification);
 
+-- What a tenant says of itself.
+CREATE TABLE settings (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    settings TEXT NOT NULL                          -- JSON
+) STRICT;
+
 -- What a tenant is told of, beside its notifications. What is sent leaves nothing here.
 CREATE TABLE log (
     seq INTEGER NOT NULL PRIMARY KEY,               -- in the order in which they came, and a thousand times the time or more

@@ -65,6 +65,7 @@ conformance!(
         api_keys_are_their_tenants,
         a_tenant_has_one_phone_provider,
         a_tenant_has_a_template_for_each_type,
+        settings_are_replaced_by_who_has_seen_them,
         whatever_fails_is_in_its_tenants_log,
         a_log_is_searched,
         a_log_has_so_much_and_no_more,
@@ -1149,6 +1150,29 @@ pub(crate) async fn a_tenant_has_a_template_for_each_type(fresh: Fresh) {
     }
     assert!(store.remove_phone_template("acme", "tem_2").await.unwrap());
     assert_eq!(store.phone_templates("acme").await.unwrap(), [expected]);
+}
+
+pub(crate) async fn settings_are_replaced_by_who_has_seen_them(fresh: Fresh) {
+    let store = &fresh.store;
+    let replace = async |tenant: &str, was: Option<&str>, settings: &str| {
+        let was = was.map(ToOwned::to_owned);
+        let replace = store.replace_settings(tenant, was, settings.to_owned());
+        replace.await.unwrap()
+    };
+    assert_eq!(store.settings("acme").await.unwrap(), None);
+    assert!(!replace("acme", Some("one"), "two").await);
+    assert!(replace("acme", None, "one").await);
+    assert!(!replace("acme", None, "two").await);
+    assert!(!replace("acme", Some("two"), "three").await);
+    assert!(replace("acme", Some("one"), "two").await);
+    assert_eq!(
+        store.settings("acme").await.unwrap().as_deref(),
+        Some("two")
+    );
+    assert_eq!(store.settings("other").await.unwrap(), None);
+    let known = store.tenants(None, 9).await.unwrap();
+    let known: Vec<_> = known.iter().map(|item| &*item.name).collect();
+    assert_eq!(known, ["acme"]);
 }
 
 fn entry(kind: &'static str, text: &str) -> LogEntry {

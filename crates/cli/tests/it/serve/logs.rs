@@ -24,7 +24,7 @@ impl Server {
     }
 
     /// Has a key asked with for what it is good for, and with nothing else.
-    async fn with_scopes(&self, tenant: &str, scopes: &[&str]) -> Self {
+    pub(super) async fn with_scopes(&self, tenant: &str, scopes: &[&str]) -> Self {
         let wanted = json!({ "tenant": tenant, "scopes": scopes });
         let made = self.ask("POST", "/v1/keys", wanted).await;
         assert_eq!(made.status, 201, "{made:?}");

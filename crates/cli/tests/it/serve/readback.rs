@@ -214,6 +214,23 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         told.ask(&server, "PUT", "/v1/actions/probe/deployed", &version)
             .await;
     }
+    let settings = "/api/v2/tenants/settings";
+    for body in [
+        json!({ "friendly_name": all }),
+        json!({ "support_email": all }),
+        json!({ all.clone(): 1 }),
+        json!({ "country_codes": { "list": [all], "mode": all } }),
+        json!({ "friendly_name": null }),
+    ] {
+        let changed = told
+            .ask(&server, "PATCH", settings, &body.to_string())
+            .await;
+        // What somebody is called is not ours to mask.
+        if body["friendly_name"] == all {
+            assert_eq!(changed["friendly_name"], all);
+            told.all.pop();
+        }
+    }
     let logs = told.ask(&server, "GET", "/api/v2/logs", "").await;
     let log = format!("/api/v2/logs/{}", logs[0]["log_id"].as_str().unwrap());
     for (method, path) in [
@@ -235,6 +252,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         ("GET", "/api/v2/logs?per_page=100"),
         ("GET", "/api/v2/logs?include_totals=true&take=100"),
         ("GET", &log),
+        ("GET", settings),
         ("GET", "/v1/nothing"),
         ("PATCH", "/v1/webhook"),
     ] {

@@ -741,3 +741,62 @@ async fn what_cannot_be_read_is_refused_as_auth0_does() {
         assert_eq!(unknown.status, 401, "{unknown:?}");
     }
 }
+
+#[tokio::test]
+async fn who_asked_for_a_token_is_in_the_tenants_log() {
+    let server = Server::started("").await;
+    let client = server.client("acme", &["read:logs"]).await;
+    let asked = server.asked(&client);
+    let guessed = with(asked.clone(), "client_secret", json!("phb_guessed"));
+    let nobody = with(guessed.clone(), "client_id", json!("AAAAAAAAAAAA"));
+    let elsewhere = with(
+        asked.clone(),
+        "audience",
+        json!("https://elsewhere.example/"),
+    );
+    let mut statuses = Vec::new();
+    // Nobody's is in nobody's log.
+    for asked in [&asked, &guessed, &nobody, &elsewhere] {
+        statuses.push(server.ask_token(&[], asked).await.status);
+    }
+    assert_eq!(statuses, [200, 401, 401, 403]);
+    let token = server.token(&client).await;
+    let rows = loop {
+        let rows = server.show("/api/v2/logs?sort=date:1", &token).await.json();
+        // Who is refused does not wait for it.
+        if rows.as_array().unwrap().len() == 4 {
+            break rows;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    let mut told: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            assert_eq!(
+                (&row["client_id"], &row["ip"]),
+                (&json!(client.id), &json!("127.0.0.1"))
+            );
+            (
+                row["type"].as_str().unwrap(),
+                row["details"]["response"]["statusCode"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("feccft", 401),
+            ("feccft", 403),
+            ("seccft", 200),
+            ("seccft", 200)
+        ]
+    );
+    let said = rows.to_string();
+    assert!(
+        !said.contains(&client.secret[16..]) && !said.contains("guessed"),
+        "{said}"
+    );
+}
