@@ -232,7 +232,12 @@ impl Tenant {
         check_name(&name)?;
         let id = new_id();
         let given = change.secrets.as_deref().unwrap_or_default();
-        let secrets = changed_secrets(&[], given, &change.modes)?;
+        // What was set for an action of this name before there was one is its own.
+        let kept = self.engine.store.secrets(&self.name, &name).await?;
+        let kept = Owner::running(&self.name, &name).open_all(&self.engine.keys, &kept)?;
+        let mut secrets = changed_secrets(&kept, given, &change.modes)?;
+        let is_given = |name: &str| given.iter().any(|given| given.name == name);
+        secrets.extend(kept.into_iter().filter(|(name, _)| !is_given(name)));
         let definition = Definition::new().changed(&change)?;
         let code = change.code.unwrap_or_else(|| Code::JavaScript("".into()));
         let create = CreateAction {
