@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use http::{Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -21,9 +21,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::OnceCell;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 use crate::args;
 use crate::config::roots;
@@ -42,30 +43,66 @@ const ANSWER: Duration = Duration::from_secs(90);
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 64 << 20;
 
-/// A server, and a key that is good for something there.
+/// Where the Management API is.
+const MANAGEMENT: [&str; 2] = ["api", "v2"];
+/// How many entries of a list it is asked for at once: the most that it gives.
+const PER_PAGE: usize = 100;
+/// How often something is asked of the Management API that says that it is asked too much.
+const TRIES: u32 = 5;
+/// How long it is waited for then, unless it says, and at the most.
+const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(15)];
+
+/// A server, and a right to ask something there.
 pub(crate) struct Api {
     url: Url,
     tls: Option<TlsConnector>,
-    key: Sensitive,
+    right: Right,
+    /// What a client was given for its secret.
+    token: OnceCell<Sensitive>,
     tenant: Option<String>,
+}
+
+/// By what right it is asked.
+enum Right {
+    /// That of whoever has a key, or a token.
+    Key(Sensitive),
+    /// That of a client, which gets a token for its secret.
+    Client { id: String, secret: Sensitive },
 }
 
 /// What is asked.
 pub(crate) struct Ask {
     method: Method,
+    /// Before the path.
+    base: &'static [&'static str],
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
     headers: Vec<(HeaderName, String)>,
-    content_type: &'static str,
     body: Bytes,
 }
 
-/// What the server says that is wrong (RFC 9457).
+/// What the server says that is wrong.
 #[derive(Deserialize)]
-struct Problem {
-    code: String,
-    detail: String,
-    hint: Option<String>,
+#[serde(untagged)]
+enum Refused {
+    /// RFC 9457.
+    Problem {
+        code: String,
+        detail: String,
+        hint: Option<String>,
+    },
+    /// As the Management API has it.
+    Management {
+        message: String,
+        #[serde(default, rename = "errorCode")]
+        code: String,
+    },
+    /// RFC 6749.
+    Token {
+        error: String,
+        #[serde(default)]
+        error_description: String,
+    },
 }
 
 /// Server-sent events.
@@ -83,10 +120,10 @@ impl Ask {
     pub(crate) fn new(method: Method, path: &[&str]) -> Self {
         Self {
             method,
+            base: &["v1"],
             path: path.iter().map(ToString::to_string).collect(),
             query: Vec::new(),
             headers: Vec::new(),
-            content_type: "application/json",
             body: Bytes::new(),
         }
     }
@@ -97,6 +134,14 @@ impl Ask {
 
     pub(crate) fn post(path: &[&str]) -> Self {
         Self::new(Method::POST, path)
+    }
+
+    /// Of the Management API.
+    pub(crate) fn management(method: Method, path: &[&str]) -> Self {
+        Self {
+            base: &MANAGEMENT,
+            ..Self::new(method, path)
+        }
     }
 
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
@@ -116,12 +161,6 @@ impl Ask {
         self.body = body.to_string().into();
         self
     }
-
-    pub(crate) fn bytes(mut self, body: Vec<u8>) -> Self {
-        self.content_type = "application/wasm";
-        self.body = body.into();
-        self
-    }
 }
 
 impl Api {
@@ -136,19 +175,20 @@ impl Api {
         }
         let tls = match url.scheme() {
             "https" => {
-                let trust = arguments.trust.clone();
-                let trust = trust.or_else(|| dirs::variable("PHONEBOX_CA"));
-                Some(tls(trust.as_deref())?)
+                let named = arguments.ca.clone();
+                let ca = named.or_else(|| dirs::variable("PHONEBOX_CA"));
+                Some(tls(ca.as_deref())?)
             }
             _ => None,
         };
-        let key = key(arguments, is_local)?;
+        let right = right(arguments, is_local)?;
         let named = dirs::variable("PHONEBOX_TENANT");
         let named = named.map(|name| name.to_string_lossy().into_owned());
         Ok(Self {
             url,
             tls,
-            key,
+            right,
+            token: OnceCell::new(),
             tenant: arguments.tenant.clone().or(named),
         })
     }
@@ -156,6 +196,21 @@ impl Api {
     /// The tenant that is asked for, where it is named.
     pub(crate) fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
+    }
+
+    /// All of a list of the Management API's, page after page.
+    pub(crate) async fn every(&self, path: &[&str], key: &str) -> Result<Vec<Value>, Failure> {
+        let mut every = Vec::new();
+        for page in 0.. {
+            let ask = Ask::management(Method::GET, path).query("page", Some(page));
+            let listed = self.ask(ask.query("per_page", Some(PER_PAGE))).await?;
+            let page = all(&listed, key);
+            every.extend_from_slice(page);
+            if page.len() < PER_PAGE {
+                break;
+            }
+        }
+        Ok(every)
     }
 
     /// What is answered, as JSON; null where there is nothing to say.
@@ -170,20 +225,73 @@ impl Api {
             body.map_err(|_| self.unreachable(&io::Error::from(io::ErrorKind::TimedOut)))??;
         match &*body.to_bytes() {
             b"" => Ok(Value::Null),
-            body => serde_json::from_slice(body).map_err(|_| {
-                Failure::new(format!(
-                    "what {} answers is no answer of phonebox",
-                    self.url
-                ))
-                .hint("see that --url is the address of `phonebox serve`")
-                .code(Code::Unavailable)
-            }),
+            body => serde_json::from_slice(body)
+                .map_err(|_| self.no_phonebox("answers what is no answer of phonebox")),
         }
     }
 
     /// What is answered, as it comes. What the server refuses is an error.
     pub(crate) async fn begin(&self, ask: Ask) -> Result<Incoming, Failure> {
-        let request = self.request(ask)?;
+        let key = match &self.right {
+            Right::Key(key) => key,
+            Right::Client { id, secret } => {
+                let token = self.token.get_or_try_init(|| self.exchange(id, secret));
+                token.await?
+            }
+        };
+        let mut tries = 1;
+        let response = loop {
+            let response = self.send(self.request(&ask, key)?).await?;
+            // What the Delivery API does not let through is too much for a number or a tenant: it is to be told.
+            if response.status() != StatusCode::TOO_MANY_REQUESTS
+                || ask.base != MANAGEMENT
+                || tries == TRIES
+            {
+                break response;
+            }
+            sleep(pause(&response)).await;
+            tries += 1;
+        };
+        self.good(response).await
+    }
+
+    /// Gets a client's token for its secret.
+    async fn exchange(&self, id: &str, secret: &Sensitive) -> Result<Sensitive, Failure> {
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: Sensitive,
+        }
+
+        let audience = format!("https://{}/api/v2/", self.host());
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", secret.reveal()),
+            ("audience", &audience),
+        ];
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let target = self.address(&["oauth", "token"]);
+        let request = Request::post(target.path())
+            .header(HOST, self.host())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(form.into()))
+            .expect("an address and two plain headers");
+        let granting = async {
+            let granted = self.good(self.send(request).await?).await?;
+            let body = Limited::new(granted, LARGEST).collect().await;
+            body.map_err(|error| self.unreachable(&*error))
+        };
+        let body = timeout(ANSWER, granting).await;
+        let body =
+            body.map_err(|_| self.unreachable(&io::Error::from(io::ErrorKind::TimedOut)))??;
+        let granted = serde_json::from_slice(&body.to_bytes());
+        let Granted { access_token } = granted.map_err(|_| self.no_phonebox("gives no token"))?;
+        Ok(access_token)
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
         let connecting = timeout(CONNECT, self.connect()).await;
         let wire = connecting
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -195,9 +303,13 @@ impl Api {
         // It ends with the answer, or with whoever asks.
         tokio::spawn(async { drop(connection.await) });
         let response = timeout(ANSWER, sender.send_request(request)).await;
-        let response = response
+        response
             .map_err(|_| self.unreachable(&io::Error::from(io::ErrorKind::TimedOut)))?
-            .map_err(unreachable)?;
+            .map_err(unreachable)
+    }
+
+    /// What a good answer says.
+    async fn good(&self, response: Response<Incoming>) -> Result<Incoming, Failure> {
         let status = response.status();
         if status.is_success() {
             return Ok(response.into_body());
@@ -216,7 +328,7 @@ impl Api {
         })
     }
 
-    fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>, Failure> {
+    fn request(&self, ask: &Ask, key: &Sensitive) -> Result<Request<Full<Bytes>>, Failure> {
         // Paths have a meaning of their own for these.
         if let Some(none) = ask
             .path
@@ -225,41 +337,53 @@ impl Api {
         {
             return Err(Failure::new(format!("{none:?} is no name")).code(Code::Usage));
         }
-        let mut url = self.url.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("v1").extend(ask.path);
-        }
+        let path: Vec<_> = ask.path.iter().map(String::as_str).collect();
+        let mut url = self.address(&[ask.base, &path].concat());
         if !ask.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(ask.query);
+            url.query_pairs_mut().extend_pairs(&ask.query);
         }
         let target = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let host = match url.port() {
-            Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-            None => url.host_str().unwrap_or_default().to_owned(),
-        };
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.key.reveal()))
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.reveal()))
             .map_err(|_| Failure::new("what is given as the key is none").code(Code::Usage))?;
         bearer.set_sensitive(true);
         let mut request = Request::builder()
-            .method(ask.method)
+            .method(&ask.method)
             .uri(target)
-            .header(HOST, host)
+            .header(HOST, self.host())
             .header(AUTHORIZATION, bearer)
-            .header(CONTENT_TYPE, ask.content_type);
+            .header(CONTENT_TYPE, "application/json");
         if let Some(tenant) = &self.tenant {
             request = request.header("phonebox-tenant", tenant);
         }
-        for (name, value) in ask.headers {
+        for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
-        request.body(Full::new(ask.body)).map_err(|error| {
+        request.body(Full::new(ask.body.clone())).map_err(|error| {
             Failure::new(format!("it cannot be asked: {error}"))
                 .hint("names and keys are of printable characters")
                 .code(Code::Usage)
         })
+    }
+
+    /// What is there, behind the path that the server's own address may have.
+    fn address(&self, path: &[&str]) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// As the header has it.
+    fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
     }
 
     async fn connect(&self) -> io::Result<Box<dyn Wire>> {
@@ -287,7 +411,7 @@ impl Api {
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> Failure {
         let cause = Failure::chain(error).message;
         let hint = if cause.contains("certificate") {
-            "name it by --url as its certificate does, and who vouches for that by --trust"
+            "name it by --url as its certificate does, and who vouches for that by --ca"
         } else {
             "see that `phonebox serve` runs there, or name another with --url"
         };
@@ -297,22 +421,43 @@ impl Api {
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
-        let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
-            let failure = Failure::new(format!("{} answers {status}", self.url));
-            return failure
-                .hint("see that --url is the address of `phonebox serve`")
-                .code(Code::Unavailable);
+        let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
+            return self.no_phonebox(&format!("answers {status}"));
         };
-        let (code, hint) = match (status, &*problem.code) {
+        let (code, message, hint) = match refused {
+            Refused::Problem { code, detail, hint } => (code, detail, hint),
+            Refused::Management { message, code } => (code, message, None),
+            Refused::Token {
+                error,
+                error_description,
+            } => (error, error_description, None),
+        };
+        let (exit, own) = match (status, &*code) {
+            (_, "access_denied" | "invalid_client") => (
+                Code::Auth,
+                Some(
+                    "see that PHONEBOX_CLIENT_ID and PHONEBOX_CLIENT_SECRET are those of one client, which was not revoked",
+                ),
+            ),
             (StatusCode::UNAUTHORIZED, _) => (
                 Code::Auth,
                 Some(
-                    "give a key that was not revoked: --api-key-file, PHONEBOX_API_KEY or PHONEBOX_API_KEY_FILE",
+                    "give a key that was not revoked, or a token that has not expired: --api-key-file, PHONEBOX_TOKEN, PHONEBOX_API_KEY or PHONEBOX_API_KEY_FILE",
                 ),
             ),
             (_, "tenant_missing") => (Code::Usage, Some("name it: --tenant, or PHONEBOX_TENANT")),
+            (_, "insufficient_scope") => (
+                Code::Auth,
+                Some("ask whoever made the key or the client for one that is good for that"),
+            ),
+            (_, "actions_cardinality_custom_phone_provider_not_allowed") => (
+                Code::Conflict,
+                Some(
+                    "a tenant has one action: see what it is called by `phonebox actions list`, and deploy under that name, or delete it",
+                ),
+            ),
             (_, "scope_missing" | "another_tenant") => (Code::Auth, None),
-            (_, "invalid") => (Code::Usage, None),
+            (_, "invalid" | "invalid_body" | "invalid_uri") => (Code::Usage, None),
             (StatusCode::NOT_FOUND, _) => (Code::NotFound, None),
             (StatusCode::CONFLICT, _) => (Code::Conflict, None),
             (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => {
@@ -321,12 +466,26 @@ impl Api {
             (status, _) if status.is_server_error() => (Code::Unavailable, None),
             _ => (Code::Failed, None),
         };
-        let failure = Failure::new(problem.detail).code(code);
-        match hint.map(ToOwned::to_owned).or(problem.hint) {
+        let failure = Failure::new(shown(&message)).code(exit);
+        match own.map(ToOwned::to_owned).or(hint) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
     }
+
+    fn no_phonebox(&self, does: &str) -> Failure {
+        Failure::new(format!("{} {does}", self.url))
+            .hint("see that --url is the address of `phonebox serve`")
+            .code(Code::Unavailable)
+    }
+}
+
+/// How long a server that is asked too much is to be left alone.
+fn pause(response: &Response<Incoming>) -> Duration {
+    let said = response.headers().get(RETRY_AFTER);
+    let said = said.and_then(|said| said.to_str().ok()?.parse().ok());
+    let [usual, most] = PAUSE;
+    said.map_or(usual, Duration::from_secs).min(most)
 }
 
 impl Events<'_> {
@@ -406,7 +565,7 @@ async fn dial(to: impl tokio::net::ToSocketAddrs) -> io::Result<TcpStream> {
 }
 
 /// Where the server is, and whether that is this machine.
-fn address(arguments: &args::Server) -> Result<(Url, bool), Failure> {
+pub(crate) fn address(arguments: &args::Server) -> Result<(Url, bool), Failure> {
     let named = dirs::variable("PHONEBOX_URL").map(|url| url.to_string_lossy().into_owned());
     let running = || {
         fs::read_to_string(arguments.data.join(ADDRESS)).map_err(|_| {
@@ -443,36 +602,74 @@ fn address(arguments: &args::Server) -> Result<(Url, bool), Failure> {
     Ok((url, is_local))
 }
 
-/// The key. The operator's own goes to no other machine unless somebody says so.
-fn key(arguments: &args::Server, is_local: bool) -> Result<Sensitive, Failure> {
+/// By what right it is asked. The operator's own key goes to no other machine unless somebody says so.
+fn right(arguments: &args::Server, is_local: bool) -> Result<Right, Failure> {
     let read = |path: &Path| {
         let text = fs::read_to_string(path);
         text.map(|text| Sensitive::new(text.trim()))
             .map_err(|error| Failure::file("cannot read the key in", path, &error))
     };
+    let variable = |name| {
+        let value = dirs::variable(name)?;
+        Some(value.to_string_lossy().trim().to_owned())
+    };
     if let Some(path) = &arguments.api_key_file {
-        return read(path);
+        return Ok(Right::Key(read(path)?));
     }
-    if let Some(key) = dirs::variable("PHONEBOX_API_KEY") {
-        return Ok(Sensitive::new(key.to_string_lossy().trim()));
+    let client = |id: Option<String>| {
+        let path = arguments.client_secret_file.as_deref();
+        let secret = path.map(read).transpose()?;
+        let secret = secret.or_else(|| variable("PHONEBOX_CLIENT_SECRET").map(Sensitive::new));
+        match (id, secret) {
+            (Some(id), Some(secret)) => Ok(Some(Right::Client { id, secret })),
+            (None, None) => Ok(None),
+            (id, _) => {
+                let [there, missing] = match id {
+                    Some(_) => [
+                        "id is given, and its secret",
+                        "--client-secret-file or PHONEBOX_CLIENT_SECRET",
+                    ],
+                    None => [
+                        "secret is given, and its id",
+                        "--client-id or PHONEBOX_CLIENT_ID",
+                    ],
+                };
+                Err(Failure::new(format!("a client's {there} is not"))
+                    .hint(format!("give it, too: {missing}"))
+                    .code(Code::Usage))
+            }
+        }
+    };
+    if arguments.client_id.is_some() || arguments.client_secret_file.is_some() {
+        let id = arguments.client_id.clone();
+        let id = id.or_else(|| variable("PHONEBOX_CLIENT_ID"));
+        if let Some(client) = client(id)? {
+            return Ok(client);
+        }
+    }
+    if let Some(key) = variable("PHONEBOX_TOKEN").or_else(|| variable("PHONEBOX_API_KEY")) {
+        return Ok(Right::Key(key.into()));
     }
     if let Some(path) = dirs::variable("PHONEBOX_API_KEY_FILE") {
-        return read(&path);
+        return Ok(Right::Key(read(&path)?));
+    }
+    if let Some(client) = client(variable("PHONEBOX_CLIENT_ID"))? {
+        return Ok(client);
     }
     let path = arguments.data.join(OPERATOR_KEY);
     if is_local && path.exists() {
-        return read(&path);
+        return Ok(Right::Key(read(&path)?));
     }
     Err(Failure::new("there is no key to ask with")
-        .hint("give its file with --api-key-file or PHONEBOX_API_KEY_FILE, or the key in PHONEBOX_API_KEY")
+        .hint("give its file with --api-key-file or PHONEBOX_API_KEY_FILE, or the key in PHONEBOX_API_KEY, or a client's PHONEBOX_CLIENT_ID and PHONEBOX_CLIENT_SECRET")
         .code(Code::Auth))
 }
 
-fn tls(trust: Option<&Path>) -> Result<TlsConnector, Failure> {
+fn tls(ca: Option<&Path>) -> Result<TlsConnector, Failure> {
     let mut trusted = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    for root in trust.map(roots).transpose()?.into_iter().flatten() {
+    for root in ca.map(roots).transpose()?.into_iter().flatten() {
         trusted.add(root).map_err(|error| Failure::chain(&error))?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -77,13 +77,25 @@ pub(crate) enum Command {
     /// Notifications of a server: where they stand, with every attempt.
     #[command(subcommand)]
     Notifications(Notifications),
-    /// Print what actions did and said: the attempts at a server's latest notifications.
+    /// Print what actions did and said, the attempts at a server's latest notifications, and the tenant's log: what was not sent and
+    /// why, what was refused, what was changed.
     Logs(Logs),
     /// Deploy an action to a server, which sends by it from then on.
     Deploy(Deploy),
     /// Actions of a server, and their versions.
     #[command(subcommand)]
     Actions(Actions),
+    /// Who delivers what a tenant sends: Twilio, or an action of its own.
+    #[command(subcommand)]
+    Provider(Provider),
+    /// What is said where a notification comes without words, by its type.
+    #[command(subcommand)]
+    Templates(Templates),
+    /// Take over what is kept elsewhere.
+    #[command(subcommand)]
+    Import(Import),
+    /// Print the address of a server's page.
+    Open(Open),
     /// Secrets of a server's actions. Values can be set, and never be read.
     #[command(subcommand)]
     Secrets(Secrets),
@@ -261,9 +273,20 @@ pub(crate) struct Server {
     /// Its address. Otherwise `PHONEBOX_URL`, or that of the server that runs from --data.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The file of the key to show. Otherwise `PHONEBOX_API_KEY`, the file in `PHONEBOX_API_KEY_FILE`, or on the server's own machine the operator's in --data.
+    /// The file of the key or token to show. Otherwise `PHONEBOX_TOKEN`, `PHONEBOX_API_KEY`, the file in `PHONEBOX_API_KEY_FILE`, a client's token, or on the server's own machine the operator's key in --data.
     #[arg(long, value_name = "FILE")]
     pub(crate) api_key_file: Option<PathBuf>,
+    /// The client that asks, by a token that it gets for its secret. Otherwise `PHONEBOX_CLIENT_ID`.
+    #[arg(
+        long,
+        value_name = "ID",
+        allow_hyphen_values = true,
+        conflicts_with = "api_key_file"
+    )]
+    pub(crate) client_id: Option<String>,
+    /// The file of the client's secret. Otherwise `PHONEBOX_CLIENT_SECRET`.
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key_file")]
+    pub(crate) client_secret_file: Option<PathBuf>,
     /// For which tenant, with the operator's key. Otherwise `PHONEBOX_TENANT`.
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
@@ -272,7 +295,7 @@ pub(crate) struct Server {
     pub(crate) data: PathBuf,
     /// A file of root certificates (PEM) to trust beside Mozilla's. Otherwise `PHONEBOX_CA`.
     #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -313,6 +336,16 @@ pub(crate) enum Channel {
     Voice,
 }
 
+impl Channel {
+    /// As an event has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Voice => "voice",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Notifications {
     /// List them, the latest first.
@@ -347,9 +380,12 @@ pub(crate) struct Notification {
 
 #[derive(Args, Debug)]
 pub(crate) struct Logs {
-    /// Of how many notifications at the most.
+    /// Of how many notifications at the most, and how many entries of the tenant's log.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u32,
+    /// Only what failed, or was refused.
+    #[arg(long)]
+    pub(crate) failures: bool,
     /// Stay, and print what happens as it happens.
     #[arg(short, long)]
     pub(crate) follow: bool,
@@ -359,10 +395,16 @@ pub(crate) struct Logs {
 
 #[derive(Args, Debug)]
 pub(crate) struct Deploy {
-    /// The action's folder, which is built, or a component.
+    /// The action's folder, which is built; or a component, or a file of JavaScript as Auth0's actions are written (.js).
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
-    /// A file of secrets to set first, a line NAME=VALUE each; `-` is standard input.
+    /// What the action is called. Without it: as in action.toml, or as the file of JavaScript or its folder.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A package of npm that the JavaScript asks for; may be repeated.
+    #[arg(long = "dependency", value_name = "NAME@VERSION")]
+    pub(crate) dependencies: Vec<String>,
+    /// A file of secrets to set with it, a line NAME=VALUE each; `-` is standard input. Others stay as they are.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
     #[command(flatten)]
@@ -371,8 +413,18 @@ pub(crate) struct Deploy {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Actions {
-    /// List them. What is sent goes to the one that was deployed last.
+    /// List them.
     List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show one: what is deployed, what is not yet, why it cannot be built, its secrets' names.
+    Show {
+        /// Its name.
+        action: String,
+        /// Print its code instead.
+        #[arg(long)]
+        code: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -383,8 +435,8 @@ pub(crate) enum Actions {
         #[command(flatten)]
         server: Server,
     },
-    /// Deploy an earlier version again, with the secrets of now.
-    RollBack {
+    /// Deploy an earlier version again, with the secrets that it had.
+    Rollback {
         /// The action's name.
         action: String,
         /// The version's number.
@@ -393,6 +445,228 @@ pub(crate) enum Actions {
         #[command(flatten)]
         server: Server,
     },
+    /// Delete one, with its versions and secrets.
+    Delete {
+        /// Its name.
+        action: String,
+        /// Though it is bound to the trigger.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Run what is not deployed yet of one on an event, and show what it did.
+    Test {
+        /// Its name.
+        action: String,
+        /// The event, as Auth0's JSON; `-` is standard input. Without it: one with a code to +14155550100.
+        #[arg(long, value_name = "FILE")]
+        event: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Provider {
+    /// Show it.
+    Show {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Have this one deliver. What is not said stays as it is.
+    #[command(subcommand)]
+    Set(SetProvider),
+    /// Have nothing sent until it is enabled.
+    Disable {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Have it deliver again.
+    Enable {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Forget it, and its credentials. What is sent goes to the tenant's action then, if it has one.
+    Remove {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Send a message with a made-up code by it.
+    Test {
+        /// To whom, as in +14155550100.
+        number: String,
+        /// How.
+        #[arg(long, value_enum, default_value_t = Channel::Text)]
+        channel: Channel,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SetProvider {
+    /// The built-in one, by an account at Twilio.
+    Twilio(Twilio),
+    /// The tenant's own action, which is deployed.
+    Custom {
+        /// What it delivers; may be repeated. Without one: both, or what it does already.
+        #[arg(long = "channel", value_enum, value_name = "CHANNEL")]
+        channels: Vec<Channel>,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Twilio {
+    /// The account's SID.
+    #[arg(long, value_name = "SID")]
+    pub(crate) sid: Option<String>,
+    /// The number that sends where a template names none.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) from: Option<String>,
+    /// The SID of the messaging service that chooses who sends texts.
+    #[arg(long, value_name = "SID")]
+    pub(crate) messaging_service: Option<String>,
+    /// The file that the account's auth token is in; `-` is standard input. Without it, and for an account that is new, it is typed,
+    /// or comes from standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) auth_token_file: Option<PathBuf>,
+    /// What it delivers; may be repeated. Without one: both, or what it does already.
+    #[arg(long = "channel", value_enum, value_name = "CHANNEL")]
+    pub(crate) channels: Vec<Channel>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum MessageType {
+    /// A code, to log in.
+    OtpVerify,
+    /// A code, to enrol the number.
+    OtpEnroll,
+    /// A password is to be changed.
+    ChangePassword,
+    /// The account was blocked.
+    BlockedAccount,
+    /// The password was found where it should not be.
+    PasswordBreach,
+}
+
+impl MessageType {
+    /// As an event has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::OtpVerify => "otp_verify",
+            Self::OtpEnroll => "otp_enroll",
+            Self::ChangePassword => "change_password",
+            Self::BlockedAccount => "blocked_account",
+            Self::PasswordBreach => "password_breach",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Templates {
+    /// List them.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show one, with what it says.
+    Show {
+        /// Of which type of message.
+        #[arg(id = "type", value_name = "TYPE", value_enum)]
+        of: MessageType,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Change one. What is not given stays as it is.
+    Set(SetTemplate),
+    /// Have one say again what phonebox says by itself.
+    Reset {
+        /// Of which type of message.
+        #[arg(id = "type", value_name = "TYPE", value_enum)]
+        of: MessageType,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Send one, with a made-up code.
+    Test {
+        /// Of which type of message.
+        #[arg(id = "type", value_name = "TYPE", value_enum)]
+        of: MessageType,
+        /// To whom, as in +14155550100.
+        number: String,
+        /// How.
+        #[arg(long, value_enum, default_value_t = Channel::Text)]
+        channel: Channel,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
+pub(crate) struct SetTemplate {
+    /// Of which type of message.
+    #[arg(id = "type", value_name = "TYPE", value_enum)]
+    pub(crate) of: MessageType,
+    /// The file of what a text says, in Liquid; `-` is standard input.
+    #[arg(long, value_name = "FILE", group = "change")]
+    pub(crate) text: Option<PathBuf>,
+    /// The file of what a call says, in Liquid; `-` is standard input.
+    #[arg(long, value_name = "FILE", group = "change")]
+    pub(crate) voice: Option<PathBuf>,
+    /// The number that sends.
+    #[arg(long, value_name = "NUMBER", group = "change")]
+    pub(crate) from: Option<String>,
+    /// Have messages of this type sent.
+    #[arg(long, group = "change")]
+    pub(crate) enable: bool,
+    /// Have no messages of this type sent.
+    #[arg(long, group = "change", conflicts_with = "enable")]
+    pub(crate) disable: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// What auth0-deploy-cli has exported of a tenant: its phone provider with the action, and its templates. What has nothing to
+    /// do with these is left out, which is said. The same again changes nothing.
+    Auth0(ImportAuth0),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportAuth0 {
+    /// The export: its folder, or its file of YAML.
+    pub(crate) path: PathBuf,
+    /// Print what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// A file of the secrets that no export has, a line NAME=VALUE each; `-` is standard input. Those that are missing are typed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// A file of what `##NAME##` and `@@NAME@@` stand for: an object of JSON, or auth0-deploy-cli's own settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mappings: Option<PathBuf>,
+    /// Let them stand for variables of the environment, too.
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Which action, where the export has several for phone providers.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) action: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Open {
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 #[derive(Debug, Subcommand)]
@@ -453,6 +727,7 @@ pub(crate) enum Keys {
     /// Make one worthless, and the tokens that were issued for it.
     Revoke {
         /// Its id, not the key itself.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         #[command(flatten)]
         server: Server,

@@ -24,20 +24,13 @@ pub(super) async fn run(arguments: args::Secrets, output: Output) -> Result<Code
             server,
         } => {
             let api = Api::new(&server, output)?;
-            let value = match path {
-                Some(path) => file(&path)?,
-                None if io::stdin().is_terminal() => typed(&name, output)?,
-                None => file(Path::new("-"))?,
-            };
-            let value = value.reveal();
-            let value = value.strip_suffix('\n').unwrap_or(value);
-            let value = value.strip_suffix('\r').unwrap_or(value);
+            let value = value(&name, path.as_deref(), output)?;
             let mode = if revealed {
                 Mode::Revealed
             } else {
                 Mode::Sealed
             };
-            let set = set(&api, &action, &name, &value.into(), mode, &origins).await?;
+            let set = set(&api, &action, &name, &value, mode, &origins).await?;
             output.result(format!("{name} of {action} is set, {}", shown(&set)), &set);
         }
         args::Secrets::List { action, server } => {
@@ -92,6 +85,24 @@ pub(super) fn shown(secret: &Value) -> String {
         (mode, []) => format!("{mode}, for what is deployed first"),
         (mode, origins) => format!("{mode}, for {}", origins.join(", ")),
     }
+}
+
+/// A value: from a file, or from whoever sits at the terminal, or from standard input. An end of line at its end is not part of it.
+pub(super) fn value(name: &str, path: Option<&Path>, output: Output) -> Result<Sensitive, Failure> {
+    let value = match path {
+        Some(path) => file(path)?,
+        None if io::stdin().is_terminal() => typed(name, output)?,
+        None => file(Path::new("-"))?,
+    };
+    let value = value.reveal();
+    let value = value.strip_suffix('\n').unwrap_or(value);
+    let value = value.strip_suffix('\r').unwrap_or(value);
+    if value.is_empty() {
+        return Err(Failure::new(format!("{name} is empty"))
+            .hint("give its value in a file, or by standard input, or type it")
+            .code(Code::Usage));
+    }
+    Ok(value.into())
 }
 
 /// What is in a file; in standard input, for `-`.

@@ -22,7 +22,12 @@ pub(super) async fn run(arguments: &args::Send, output: Output) -> Result<Code, 
     let api = Api::new(&arguments.server, output)?;
     let event = match &arguments.event {
         Some(path) => from_file(path)?,
-        None => made_up(arguments),
+        None => made_up(
+            arguments.number.as_deref().unwrap_or_default(),
+            arguments.code.as_deref(),
+            arguments.text.as_deref(),
+            arguments.channel,
+        ),
     };
     let body = json!({ "event": event, "valid_seconds": arguments.valid_seconds });
     let wait = arguments.wait.then(|| format!("wait={WAIT}"));
@@ -47,7 +52,8 @@ fn waits(notification: &Value) -> bool {
     )
 }
 
-fn from_file(path: &Path) -> Result<Value, Failure> {
+/// What an event in a file says.
+pub(super) fn from_file(path: &Path) -> Result<Value, Failure> {
     let text: Sensitive = secrets::file(path)?;
     // It is sent as it was written; that it is an event is seen here, where its name is known.
     read_event(&path.display().to_string(), text.reveal())?;
@@ -55,26 +61,32 @@ fn from_file(path: &Path) -> Result<Value, Failure> {
         .map_err(|error| Failure::new(format!("{} is not JSON: {error}", path.display())))
 }
 
-fn made_up(arguments: &args::Send) -> Value {
-    let code = arguments.code.clone();
-    let code = code.unwrap_or_else(|| rand::random_range(100_000..1_000_000).to_string());
+/// An event with a code, which is a random one if need be.
+pub(super) fn made_up(
+    number: &str,
+    code: Option<&str>,
+    says: Option<&str>,
+    channel: Channel,
+) -> Value {
+    let random = || rand::random_range(100_000..1_000_000).to_string();
+    let code = code.map_or_else(random, ToOwned::to_owned);
     let spoken: Vec<String> = code.chars().map(String::from).collect();
-    let says = arguments.text.clone();
-    let says = says.unwrap_or_else(|| format!("Your code is {code}"));
-    let spoken = match &arguments.text {
-        Some(text) => text.clone(),
-        None => format!("Your code is {0}. Again: {0}", spoken.join(". ")),
+    let [text, voice] = match says {
+        Some(says) => [says.to_owned(), says.to_owned()],
+        None => [
+            format!("Your code is {code}"),
+            format!("Your code is {0}. Again: {0}", spoken.join(". ")),
+        ],
     };
-    let voice = arguments.channel == Channel::Voice;
     json!({
         "notification": {
-            "as_text": says,
-            "as_voice": spoken,
+            "as_text": text,
+            "as_voice": voice,
             "code": code,
-            "delivery_method": if voice { "voice" } else { "text" },
+            "delivery_method": channel.as_str(),
             "locale": "en-US",
             "message_type": "otp_verify",
-            "recipient": arguments.number,
+            "recipient": number,
         },
     })
 }

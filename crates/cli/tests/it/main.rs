@@ -18,6 +18,7 @@ mod gate;
 mod gateway;
 mod inbox;
 mod jail;
+mod management;
 mod operate;
 mod program;
 mod readme;

@@ -174,11 +174,15 @@ async fn an_action_is_deployed_and_sends_by_commands_alone() {
         .await;
     let logs = server.types(&["logs", "--limit", "1"], "").await;
     assert!(
-        logs.stdout.starts_with(id) && logs.stdout.contains("/cgi-bin/sendsms 202"),
+        logs.stdout.contains(id) && logs.stdout.contains("/cgi-bin/sendsms 202"),
         "{logs:?}"
     );
     let logs = server.types(&["logs", "--json"], "").await;
-    assert_eq!(logs.stdout.lines().count(), 3, "{logs:?}");
+    let attempts = logs
+        .stdout
+        .lines()
+        .filter(|line| line.contains("\"report\""));
+    assert_eq!(attempts.count(), 3, "{logs:?}");
 
     let again = server.json(&["notifications", "replay", id], "").await;
     assert_eq!(again["replay_of"], from_file["id"], "{again}");
@@ -220,23 +224,22 @@ async fn actions_keys_and_tenants_are_looked_after_by_commands() {
     server.json(&["deploy", "second.wasm"], "").await;
     let versions = server.json(&["actions", "versions", "kannel"], "").await;
     let numbers = [&versions["versions"][0], &versions["versions"][1]];
-    let numbers = numbers.map(|version| version["version"].as_u64().unwrap());
+    let numbers = numbers.map(|version| version["number"].as_u64().unwrap());
     assert_eq!(numbers, [2, 1]);
-    server
-        .json(&["actions", "roll-back", "kannel", "1"], "")
+    let rolled = server
+        .json(&["actions", "rollback", "kannel", "1"], "")
         .await;
+    let now = &rolled["number"];
     let listed = server.json(&["actions", "list"], "").await;
     let action = &listed["actions"][0];
     assert_eq!(
-        (
-            &action["name"],
-            &action["deployed"]["version"],
-            &action["bound"]
-        ),
-        (&json!("kannel"), &json!(1), &json!(true))
+        (&action["name"], &action["deployed_version"]["number"]),
+        (&json!("kannel"), now)
     );
+    let digests = [action, &versions["versions"][1]].map(|one| &one["phonebox"]["digest"]);
+    assert_eq!(digests[0], digests[1], "{listed}");
     server
-        .fails(&["actions", "roll-back", "kannel", "7"], 4, &["no version"])
+        .fails(&["actions", "rollback", "kannel", "7"], 4, &["no version"])
         .await;
 
     let create = ["keys", "create", "--scope", "notifications:read"];
@@ -277,7 +280,11 @@ async fn actions_keys_and_tenants_are_looked_after_by_commands() {
         .fails(&with(&["keys", "revoke", "phb_x"]), 2, &["this is a key"])
         .await;
     server.json(&["keys", "revoke", id], "").await;
-    server.fails(&["keys", "revoke", id], 4, &["no key"]).await;
+    for gone in [id, "-RQMMKof8sPt"] {
+        server
+            .fails(&["keys", "revoke", gone], 4, &["no key"])
+            .await;
+    }
     server
         .fails(
             &with(&["notifications", "list"]),
@@ -455,6 +462,110 @@ async fn logs_are_followed() {
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(69), "{said}");
     assert!(said.contains("does not answer"), "{said}");
+}
+
+/// What went wrong is told beside what was tried, each once, and to whom may see only one of the two that one.
+#[tokio::test]
+async fn logs_tell_what_failed_and_what_was_refused() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    server
+        .fails(&["provider", "set", "custom"], 1, &["deploy"])
+        .await;
+    server.deploy().await;
+    let sent = server.json(&["send", "+12065550100", "--wait"], "").await;
+    gate.set(Mode::Busy);
+    let busy = ["send", "+12065550101", "--wait", "--valid-seconds", "1"];
+    let ran = server.types(&busy, "").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+
+    let kinds = |said: &str| {
+        let lines = said.lines().map(|line| {
+            let one: Value = serde_json::from_str(line).unwrap();
+            let kind = one["type"].as_str().unwrap_or("attempt");
+            kind.to_owned()
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let all = server.types(&["logs", "--json"], "").await;
+    let told = kinds(&all.stdout);
+    assert_eq!(told[..3], ["fapi", "attempt", "attempt"], "{all:?}");
+    // The attempt says that it is tried again.
+    assert!(
+        told.contains(&"fn".to_owned()) && !told.contains(&"wn".to_owned()),
+        "{all:?}"
+    );
+    let failures = server.types(&["logs", "--failures", "--json"], "").await;
+    let id = sent["id"].as_str().unwrap();
+    assert!(!failures.stdout.contains(id), "{failures:?}");
+    assert_eq!(
+        kinds(&failures.stdout)[..2],
+        ["fapi", "attempt"],
+        "{failures:?}"
+    );
+    let shown = server.types(&["logs"], "").await;
+    for text in [
+        "not changed: POST /api/v2/branding/phone/providers",
+        "not sent: ",
+        "attempt 1  sent",
+    ] {
+        assert!(shown.stdout.contains(text), "{text}: {shown:?}");
+    }
+    assert!(shown.stderr.contains("--failures"), "{shown:?}");
+    assert!(
+        !format!("{all:?}{shown:?}").contains("5550101"),
+        "{shown:?}"
+    );
+
+    for (scope, told, left_out) in [
+        ("read:logs", "fapi", "attempts"),
+        ("notifications:read", "attempt", "the tenant's log"),
+    ] {
+        let made = server.json(&["keys", "create", "--scope", scope], "").await;
+        let path = server.folder.path().join("key");
+        std::fs::write(path, made["key"].as_str().unwrap()).unwrap();
+        let ran = server
+            .types(&["logs", "--json", "--api-key-file", "key"], "")
+            .await;
+        assert_eq!(kinds(&ran.stdout)[0], told, "{ran:?}");
+        assert!(
+            ran.stderr.contains(&format!("left out  {left_out}")),
+            "{ran:?}"
+        );
+    }
+    let made = server.json(&["keys", "create", "--scope", "actions:read"], "");
+    let path = server.folder.path().join("key");
+    std::fs::write(path, made.await["key"].as_str().unwrap()).unwrap();
+    let neither = ["logs", "--api-key-file", "key"];
+    server.fails(&neither, 3, &["read:logs"]).await;
+
+    // What is refused from now on is seen, too.
+    let mut following = Command::new(env!("CARGO_BIN_EXE_phonebox"))
+        .args(["logs", "-f", "--json", "--failures", "--limit", "1"])
+        .args(["--tenant", "acme"])
+        .current_dir(server.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(following.stdout.take().unwrap());
+    let mut lines = std::io::BufRead::lines(lines).map(Result::unwrap);
+    let mut next = || kinds(&lines.next().unwrap()).remove(0);
+    while next() != "fn" {}
+    server
+        .fails(
+            &["provider", "set", "twilio", "--sid", "A/C"],
+            2,
+            &["empty"],
+        )
+        .await;
+    let refused = ["provider", "set", "twilio", "--sid", "A/C"];
+    let ran = server.types(&refused, "0123456789abcdef").await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(next(), "fapi");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[tokio::test]

@@ -92,9 +92,9 @@ async fn it_speaks_tls_by_itself_and_the_commands_speak_it_too() {
 
     let root = server.folder.path().join("root.pem");
     std::fs::write(root, authority.0.pem()).unwrap();
-    let tenants = server.json(&["tenants", "--trust", "root.pem"], "").await;
+    let tenants = server.json(&["tenants", "--ca", "root.pem"], "").await;
     assert_eq!(tenants["tenants"], json!([]), "{tenants}");
-    let says = ["UnknownIssuer", "--trust"];
+    let says = ["UnknownIssuer", "--ca"];
     server.fails(&["tenants"], 69, &says).await;
 
     // Who speaks plainly is not answered, and who says nothing holds nobody up.

@@ -1,0 +1,1 @@
+exports.onExecuteSendPhoneMessage = async (event, api) => {};
