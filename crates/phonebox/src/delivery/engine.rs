@@ -263,7 +263,7 @@ impl Engine {
     }
 
     /// The event with the words that it is without.
-    async fn worded(&self, tenant: &str, event: Event) -> Result<Event, SendError> {
+    pub(crate) async fn worded(&self, tenant: &str, event: Event) -> Result<Event, SendError> {
         let notification = &event.notification;
         let has_words = |text: &Sensitive| !text.reveal().is_empty();
         if has_words(&notification.as_text)

@@ -25,7 +25,7 @@ use crate::action::Action;
 use crate::delivery::{CannotLoad, Refused};
 use crate::manifest::{WrittenLimits, WrittenRule, hides};
 use crate::secret::{self, Given, Owner, SHORTEST, SecretInfo};
-use crate::tenant::Tenant;
+use crate::tenant::{SendError, Tenant};
 
 pub(crate) use self::build::AT_ONCE;
 pub(crate) use self::definition::Definition;
@@ -107,8 +107,10 @@ pub struct ManagedVersion {
 /// What a draft or a version is made of.
 #[derive(Clone, Debug)]
 pub struct Content {
-    /// Its code.
-    pub code: Code,
+    /// Its code; none of a component that was not asked for.
+    pub code: Option<Code>,
+    /// Whether that is a component.
+    pub is_component: bool,
     /// The packages of npm that it asks for.
     pub dependencies: Vec<Dependency>,
     /// What Auth0 would run it with.
@@ -255,7 +257,7 @@ impl Tenant {
         match self.engine.store.create_action(&self.name, create).await? {
             Created::Yes(item) => {
                 self.engine.drafts.notify_one();
-                self.managed(*item).await
+                self.managed(*item, true).await
             }
             Created::TooMany => Err(CannotManage::TooMany),
             Created::NameTaken => Err(CannotManage::NameTaken),
@@ -265,20 +267,7 @@ impl Tenant {
     /// An action.
     pub async fn managed_action(&self, id: &str) -> Result<ManagedAction, CannotManage> {
         let item = self.item(id).await?;
-        self.managed(item).await
-    }
-
-    /// All actions, by name.
-    pub async fn managed_actions(&self) -> Result<Vec<ManagedAction>, CannotManage> {
-        let mut all = Vec::new();
-        for item in self.engine.store.actions(&self.name).await? {
-            match self.managed(item).await {
-                // It was removed meanwhile.
-                Err(CannotManage::Missing) => {}
-                managed => all.push(managed?),
-            }
-        }
-        Ok(all)
+        self.managed(item, true).await
     }
 
     /// Changes an action. If its draft is another one then, that is built from now on; what is deployed goes on as it is.
@@ -312,7 +301,7 @@ impl Tenant {
                         self.engine.deployed(&self.name, &now.name, None);
                         self.engine.rerouted(&self.name);
                     }
-                    return self.managed(*now).await;
+                    return self.managed(*now, true).await;
                 }
                 Changed::Meanwhile => {}
                 Changed::NameTaken => return Err(CannotManage::NameTaken),
@@ -527,21 +516,17 @@ impl Tenant {
         let Some(version) = self.keep(deploy, deployment).await? else {
             return Ok(None);
         };
-        self.managed_of(item, version).await
+        self.managed_of(item, version, true).await
     }
 
-    /// An action's versions, the latest first.
+    /// An action and its versions, the latest first.
     pub async fn managed_versions(
         &self,
         id: &str,
-    ) -> Result<(ActionItem, Vec<ManagedVersion>), CannotManage> {
+    ) -> Result<(ActionItem, Vec<Version>), CannotManage> {
         let item = self.item(id).await?;
-        let mut all = Vec::new();
-        for version in self.engine.store.versions(&self.name, &item.name).await? {
-            // One that is not there any more was removed meanwhile.
-            all.extend(self.managed_of(&item, version).await?);
-        }
-        Ok((item, all))
+        let versions = self.versions_of(&item).await?;
+        Ok((item, versions))
     }
 
     /// One of an action's versions.
@@ -552,7 +537,7 @@ impl Tenant {
     ) -> Result<(ActionItem, ManagedVersion), CannotManage> {
         let item = self.item(id).await?;
         let version = self.version(&item, version).await?;
-        let managed = self.managed_of(&item, version).await?;
+        let managed = self.managed_of(&item, version, true).await?;
         Ok((item, managed.ok_or(CannotManage::MissingVersion)?))
     }
 
@@ -563,7 +548,7 @@ impl Tenant {
             return Ok(None);
         };
         match store.action_named(&self.name, &binding.action).await? {
-            Some(item) => Ok(Some((binding, self.managed(item).await?))),
+            Some(item) => Ok(Some((binding, self.managed(item, true).await?))),
             None => Ok(None),
         }
     }
@@ -623,6 +608,10 @@ impl Tenant {
             .load(&action, secret::asked_for(&held, action.manifest()))
             .await?;
         self.engine.admit(&self.name, &event).await?;
+        let event = match self.engine.worded(&self.name, event).await {
+            Err(SendError::Store(error)) => return Err(error.into()),
+            worded => worded.map_err(|_| CannotLoad::ShuttingDown)?,
+        };
         Ok(deployment
             .attempt(event.into(), NotificationId::new(), 1)
             .await)
@@ -656,8 +645,12 @@ impl Tenant {
         }
     }
 
-    /// All of an action, as it is at one moment.
-    async fn managed(&self, mut item: ActionItem) -> Result<ManagedAction, CannotManage> {
+    /// All of an action, as it is at one moment. Without `code`, components are left out: they are large.
+    pub async fn managed(
+        &self,
+        mut item: ActionItem,
+        code: bool,
+    ) -> Result<ManagedAction, CannotManage> {
         let store = &self.engine.store;
         loop {
             let Draft {
@@ -670,11 +663,11 @@ impl Tenant {
             let held = store.held_secrets(&self.name, item.id).await?;
             let owner = Owner::holding(&self.name, item.id);
             let draft = self
-                .content(*source, definition, digest, &owner, held)
+                .content(*source, definition, digest, &owner, held, code)
                 .await?;
             let deployed = match item.deployed.clone() {
                 None => Some(None),
-                Some(version) => self.managed_of(&item, version).await?.map(Some),
+                Some(version) => self.managed_of(&item, version, code).await?.map(Some),
             };
             if let (Some(draft), Some(deployed)) = (draft, deployed) {
                 return Ok(ManagedAction {
@@ -693,11 +686,13 @@ impl Tenant {
         }
     }
 
-    /// None where it was removed meanwhile. What is deployed has the secrets that run.
-    async fn managed_of(
+    /// All of a version; none where it was removed meanwhile. What is deployed has the secrets that run. Without `code`, a component
+    /// is left out.
+    pub async fn managed_of(
         &self,
         item: &ActionItem,
         version: Version,
+        code: bool,
     ) -> Result<Option<ManagedVersion>, CannotManage> {
         let store = &self.engine.store;
         let runs = item
@@ -717,7 +712,7 @@ impl Tenant {
             definition,
             ..
         } = &version;
-        let content = self.content(*source, definition, Some(*digest), &owner, secrets);
+        let content = self.content(*source, definition, Some(*digest), &owner, secrets, code);
         Ok(content
             .await?
             .map(|content| ManagedVersion { version, content }))
@@ -731,10 +726,8 @@ impl Tenant {
         digest: Option<[u8; 32]>,
         owner: &Owner<'_>,
         secrets: Vec<(String, Vec<u8>)>,
+        code: bool,
     ) -> Result<Option<Content>, CannotManage> {
-        let Some(code) = self.engine.store.component(&self.name, source).await? else {
-            return Ok(None);
-        };
         let Definition {
             kind,
             runtime,
@@ -742,6 +735,14 @@ impl Tenant {
             egress,
             limits,
         } = Definition::read(definition);
+        let code = if code || kind == Kind::JavaScript {
+            match self.engine.store.component(&self.name, source).await? {
+                Some(bytes) => Some(Code::read(kind, bytes)),
+                None => return Ok(None),
+            }
+        } else {
+            None
+        };
         let keys = &self.engine.keys;
         let secrets = secrets.into_iter().map(|(name, sealed)| {
             let given = owner.open(keys, &name, &sealed).ok();
@@ -749,7 +750,8 @@ impl Tenant {
             (name, info)
         });
         Ok(Some(Content {
-            code: Code::read(kind, code),
+            is_component: kind == Kind::Component,
+            code,
             dependencies,
             runtime,
             egress,

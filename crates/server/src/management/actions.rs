@@ -23,12 +23,14 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Body, Managing, Page, Path, Query, Refusal, TRIGGER, listed, nanos};
+use super::{Body, Managing, Page, Path, Query, Refusal, TRIGGER, nanos, told};
 use crate::actions::ModeShape;
 use crate::{App, Problem};
 
 /// Largest body that has a component in it, in Base64 and with what else an action has.
 pub(super) const WITH_CODE: usize = SIZE_LIMIT / 3 * 4 + (512 << 10);
+/// So much of a list of actions is code, in bytes. Components that would come after that are left out.
+const LISTED: usize = 32 << 20;
 /// How a component is written where code is a text.
 const COMPONENT: &str = "data:application/wasm;base64,";
 /// The trigger that custom phone providers are often taken for.
@@ -274,7 +276,10 @@ pub(super) struct Shown {
     supported_triggers: [SupportedTrigger; 1],
     created_at: String,
     updated_at: String,
-    code: String,
+    /// As it was sent. Not there of a component in a list that is too long for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    code: Option<String>,
     #[schema(value_type = Vec<DependencyShape>)]
     dependencies: Vec<Dependency>,
     runtime: String,
@@ -556,7 +561,7 @@ impl Shown {
             supported_triggers: supported(),
             created_at: nanos(item.created_at),
             updated_at: nanos(item.updated_at),
-            code: show_code(&draft.code),
+            code: draft.code.as_ref().map(show_code),
             runtime: draft.runtime.clone(),
             status: match item.draft.build {
                 Build::Pending => "pending",
@@ -589,13 +594,10 @@ impl ShownError {
 impl CurrentVersion {
     fn new(deployed: &ManagedVersion) -> Self {
         let ManagedVersion { version, content } = deployed;
-        let code = match &content.code {
-            Code::Component(_) => None,
-            Code::JavaScript(code) => Some(code.to_string()),
-        };
+        let code = content.code.as_ref().filter(|_| !content.is_component);
         Self {
             id: uuid(version.id),
-            code,
+            code: code.map(show_code),
             runtime: content.runtime.clone(),
             status: "BUILT",
             number: version.number,
@@ -611,7 +613,7 @@ impl ShownVersion {
         let ManagedVersion { version, content } = managed;
         Self {
             id: uuid(version.id),
-            code: Some(show_code(&content.code)),
+            code: content.code.as_ref().map(show_code),
             deployed,
             number: version.number,
             built_at: Some(nanos(version.built_at)),
@@ -642,12 +644,6 @@ impl ShownVersion {
         let runs = deployed.is_some_and(|deployed| deployed.id == version.version.id);
         Self::new(version, runs, Some(action))
     }
-
-    /// In a list, where there may be many.
-    fn listed(mut self) -> Self {
-        self.code = self.code.filter(|code| !code.starts_with(COMPONENT));
-        self
-    }
 }
 
 impl ShownBriefly {
@@ -676,7 +672,7 @@ impl ShownSecret {
 impl ShownExtension {
     /// None where there is nothing that Auth0's action does not say.
     fn new(content: &Content, notes: Vec<String>) -> Option<Self> {
-        let is_component = matches!(content.code, Code::Component(_));
+        let is_component = content.is_component;
         let known = content.secrets.iter().filter_map(|(_, info)| info.as_ref());
         let secrets: BTreeMap<_, _> = known
             .filter(|info| is_component || info.mode == Mode::Revealed || info.origins.is_some())
@@ -778,18 +774,29 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     let tenant = managing.tenant(&app, Scope::ReadActions)?;
     let page = Page::new(wanted.page, wanted.per_page)?;
-    let mut actions = tenant.managed_actions().await?;
+    let mut actions = tenant.actions().await?;
     actions.retain(|action| {
         let name = wanted.action_name.as_deref();
-        name.is_none_or(|name| name == action.item.name)
+        name.is_none_or(|name| name == action.name)
             && wanted.trigger_id.as_deref().is_none_or(|id| id == TRIGGER)
             && wanted
                 .deployed
                 .is_none_or(|deployed| deployed == action.deployed.is_some())
             && wanted.installed != Some(true)
     });
-    let actions = actions.into_iter().map(Shown::new).collect();
-    Ok(Json(listed("actions", actions, page)).into_response())
+    let (total, mut shown, mut room) = (actions.len(), Vec::new(), LISTED);
+    for action in page.of(actions) {
+        match tenant.managed(action, room > 0).await {
+            // It was removed meanwhile.
+            Err(CannotManage::Missing) => {}
+            managed => {
+                let managed = Shown::new(managed?);
+                room = room.saturating_sub(managed.code.as_ref().map_or(0, String::len));
+                shown.push(managed);
+            }
+        }
+    }
+    Ok(Json(told("actions", &shown, total, page)).into_response())
 }
 
 #[utoipa::path(get, path = "/actions/actions/{id}", operation_id = "management_show_action", tag = "management",
@@ -895,9 +902,13 @@ pub(super) async fn versions(
     let tenant = managing.tenant(&app, Scope::ReadActions)?;
     let page = Page::new(paged.page, paged.per_page)?;
     let (action, versions) = tenant.managed_versions(&id).await?;
-    let show = |version| ShownVersion::of(&action, version).listed();
-    let versions = versions.into_iter().map(show).collect();
-    Ok(Json(listed("versions", versions, page)).into_response())
+    let (total, mut shown) = (versions.len(), Vec::new());
+    for version in page.of(versions) {
+        // One that is not there any more was removed meanwhile.
+        let managed = tenant.managed_of(&action, version, false).await?;
+        shown.extend(managed.map(|version| ShownVersion::of(&action, version)));
+    }
+    Ok(Json(told("versions", &shown, total, page)).into_response())
 }
 
 #[utoipa::path(get, path = "/actions/actions/{id}/versions/{version}", operation_id = "management_show_version", tag = "management",

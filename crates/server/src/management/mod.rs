@@ -36,7 +36,7 @@ use crate::{App, Problem};
 
 use crate::notifications::stamp;
 pub(crate) use gate::gate;
-pub(crate) use page::{Page, listed};
+pub(crate) use page::{Page, listed, told};
 pub(crate) use recorded::{Who, record};
 pub(crate) use refusal::{Body, Path, Query, Refusal};
 

@@ -48,11 +48,16 @@ pub(super) fn only_fields(
     object
 }
 
-/// A page of a list as Auth0 answers it, whose Go leaves out what is zero.
+/// A page of a list as Auth0 answers it.
 pub(crate) fn listed<T: Serialize>(name: &str, all: Vec<T>, page: Page) -> Value {
     let total = all.len();
+    told(name, &page.of(all), total, page)
+}
+
+/// What is on a page, out of so many, as Auth0 answers it, whose Go leaves out what is zero.
+pub(crate) fn told<T: Serialize>(name: &str, on_it: &[T], total: usize, page: Page) -> Value {
     let mut listed = Map::new();
-    listed.insert(name.to_owned(), json!(page.of(all)));
+    listed.insert(name.to_owned(), json!(on_it));
     for (name, value) in [
         ("total", total),
         ("page", page.page),
