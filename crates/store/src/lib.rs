@@ -11,6 +11,10 @@
 //! [`Driver::erase`] removes what nobody needs any more. Whatever settles a row leaves a [`Message`] for the tenant's webhook, if
 //! it has one, in the same transaction; whatever settles it other than by sending it leaves a [`LogEntry`]. Every call is one transaction, on disk when it returns.
 //!
+//! One action in order: [`Driver::create_action`] and [`Driver::change_action`] leave a draft that is to be built;
+//! [`Driver::claim_build`] hands it out, and [`Driver::end_build`] writes what came of it, unless it is another one by then;
+//! [`Driver::deploy`] makes a version of it. What nothing names any more is removed.
+//!
 //! What it refuses to do: decide. Whether and when there is another attempt, what is in a payload, who may send: all of that is
 //! said to it. It sees no code, number or secret: they come encrypted. And no query goes without a tenant, but those that
 //! keep the queue going.

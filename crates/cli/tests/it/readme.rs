@@ -181,6 +181,14 @@ fn operators_get_what_it_says() {
         .current_dir(desk.path())
         .output()
         .unwrap();
+    // A compiled module by curl alone.
+    let asks: Vec<_> = script.lines().take(2).collect();
+    let script = format!("{}\n{}", asks.join("\n"), block("console", "beta()"));
+    let alone = std::process::Command::new("bash")
+        .args(["-euc", &script.replace("\nbeta ", "\necho; beta ")])
+        .current_dir(desk.path())
+        .output()
+        .unwrap();
     desk.write("token.txt", "hunter22\n");
     let commands = [
         block("console", "phonebox secrets set"),
@@ -206,13 +214,21 @@ fn operators_get_what_it_says() {
     served.wait().unwrap();
     assert!(typed.status.success(), "{typed:?}");
     assert!(desk.path().join("phonebox-backup.db").is_file());
+    let sent = String::from_utf8_lossy(&alone.stdout);
+    let sent: Value = serde_json::from_str(sent.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error}: {script}\n{alone:?}"));
+    assert_eq!(
+        (&sent["status"], &sent["action"]),
+        (&json!("sent"), &json!("Acme SMS")),
+        "{sent:#}"
+    );
     let said = String::from_utf8_lossy(&ran.stdout);
     let answers: Vec<Value> = said
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
     let [secret, deployed, sent, list, _webhook, key] = &answers[..] else {
-        panic!("{script}\n{ran:?}")
+        panic!("{ran:?}")
     };
     assert_eq!(
         (&secret["name"], &secret["mode"]),

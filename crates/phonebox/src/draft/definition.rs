@@ -139,11 +139,11 @@ impl Definition {
         }
         if let Some(egress) = &change.egress {
             for (index, rule) in egress.iter().enumerate() {
+                // What is written is not repeated: it may be a secret in the wrong place.
                 if let Err(error) = rule.clone().read() {
-                    let number = index + 1;
+                    let (number, hint) = (index + 1, error.hint());
                     return invalid(format!(
-                        "phonebox.egress: rule {number} cannot be granted: {error}; {}",
-                        error.hint()
+                        "phonebox.egress: rule {number} cannot be granted: {hint}"
                     ));
                 }
             }

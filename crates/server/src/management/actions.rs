@@ -469,7 +469,7 @@ impl ExtensionSecret {
     fn read(self) -> Result<SecretMode, Refusal> {
         let read = |written: &String| {
             OriginPattern::parse(written).map_err(|error| {
-                Refusal::invalid_body(&format!("phonebox.secrets: {error}: {}", error.hint()))
+                Refusal::invalid_body(&format!("phonebox.secrets: an origin: {}", error.hint()))
             })
         };
         let origins: Option<Result<_, _>> = self

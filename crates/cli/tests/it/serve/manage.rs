@@ -707,10 +707,15 @@ async fn w01_the_ids_of_another_tenant_are_nobodys() {
 
 #[tokio::test]
 async fn w08_of_many_that_deploy_at_once_one_is_what_runs() {
-    let gate = Gate::open(Mode::Accept).await;
+    let gate = Gate::open(Mode::Hold).await;
     let mut server = Server::new(gate.address);
     server.start();
     let action = deployed(&server).await;
+    // One is being delivered meanwhile, by what it began with.
+    let request = json!({ "url": format!("{GATE}/messages"), "body": "held" });
+    let held = event(&format!("http {request}\nsent p m1"));
+    let held = server.told("POST", "/v1/notifications", held, 202).await;
+    gate.wait_for(1).await;
     let first = server
         .told("GET", &at(&action, "/versions"), Value::Null, 200)
         .await;
@@ -764,6 +769,16 @@ async fn w08_of_many_that_deploy_at_once_one_is_what_runs() {
         .filter(|version| version["deployed"] == true);
     assert_eq!((deployed.count(), &list["total"]), (1, &json!(41)));
     assert_eq!(server.sends("sent p m1").await["action"], now["name"]);
+    gate.set(Mode::Accept);
+    let notification = format!("/v1/notifications/{}", held["id"].as_str().unwrap());
+    for tries in 0.. {
+        let now = server.told("GET", &notification, Value::Null, 200).await;
+        if now["status"] == "sent" {
+            break;
+        }
+        assert!(tries < 1000 && now["status"] == "leased", "{now:#}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     // Of those that remove it, one does.
     let removed = (0..10).map(async |_| server.ask("DELETE", &patch, Value::Null).await.status);
     let mut removed = futures_util::future::join_all(removed).await;
@@ -1090,4 +1105,62 @@ async fn a_draft_is_tried_with_its_own_secrets() {
         "{failed:#}"
     );
     assert_eq!(server.sends("sent p m1").await["code"], "no_action");
+}
+
+#[tokio::test]
+async fn javascript_is_built_told_of_and_delivers() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    let handler = |body: &str| {
+        format!("exports.onExecuteCustomPhoneProvider = async (event, api) => {{\n{body}\n}};\n")
+    };
+    let broken = handler("  const x = ;");
+    let action = server.made("js", json!({ "code": broken })).await;
+    let error = &action["errors"][0];
+    assert_eq!(
+        (&action["status"], &action["code"], &error["line"]),
+        (&json!("failed"), &json!(broken), &json!(2)),
+        "{action:#}"
+    );
+    let sends = handler(&format!(
+        "  const sent = await fetch('{GATE}/messages', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }},\n\
+         body: JSON.stringify([event.secrets.token, event.notification.as_text]) }});\n\
+         if (!sent.ok) api.notification.retry('no');"
+    ));
+    let draft = json!({
+        "code": sends, "secrets": [{ "name": "token", "value": "a-value-of-it" }],
+        "phonebox": { "egress": [{ "origin": GATE }], "limits": { "deadline_ms": 9000 } },
+    });
+    let built = server.changed(&action, draft).await;
+    assert_eq!(
+        (&built["status"], &built["code"]),
+        (&json!("built"), &json!(sends)),
+        "{:#}",
+        built["errors"]
+    );
+    server
+        .told("POST", &at(&action, "/deploy"), Value::Null, 200)
+        .await;
+    let sent = server.sends("hello").await;
+    assert_eq!(sent["status"], "sent", "{sent:#}");
+    assert_eq!(gate.wait_for(1).await, ["[\"a-value-of-it\",\"hello\"]"]);
+    let unknown = server
+        .changed(
+            &action,
+            json!({ "dependencies": [{ "name": "no-such-package", "version": "1.0.0" }] }),
+        )
+        .await;
+    let error = &unknown["errors"][0]["msg"];
+    assert!(
+        error
+            .as_str()
+            .is_some_and(|msg| msg.contains("no-such-package")),
+        "{unknown:#}"
+    );
+    assert_eq!(
+        server.sends("still").await["status"],
+        "sent",
+        "what is deployed goes on"
+    );
 }

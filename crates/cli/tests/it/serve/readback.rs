@@ -491,6 +491,9 @@ async fn managed(told: &mut Told, server: &Server, all: &str) {
         let bind = json!({ "bindings": [{ "ref": { "value": bound }, "display_name": "probe" }] });
         told.ask(server, "PATCH", bindings, &bind.to_string()).await;
     }
+    // Code is shown as it is.
+    let module = format!("{action}/module");
+    told.ask(server, "PUT", &module, "no module").await;
     let create =
         json!({ "name": all, "supported_triggers": [{ "id": SEALED }], "secrets": secrets });
     told.ask(server, "POST", actions, &create.to_string()).await;
@@ -505,7 +508,6 @@ async fn managed(told: &mut Told, server: &Server, all: &str) {
             "GET",
             "/api/v2/actions/executions/01a206c0-271b-7310-831d-7ec157647e27",
         ),
-        ("PUT", &format!("{action}/module")),
         ("DELETE", &action),
         (
             "DELETE",
