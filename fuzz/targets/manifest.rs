@@ -12,6 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use phonebox_egress::{Auth, Rule};
 use phonebox_fuzz::is_sayable;
 
+#[allow(dead_code, reason = "what writes manifests is not read here")]
 #[path = "../../crates/phonebox/src/manifest.rs"]
 mod manifest;
 

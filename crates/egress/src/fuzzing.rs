@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::address;
 use crate::connection::{Connection, Stream, Unanswered};
-use crate::decision::{self, Ceiling, Verdict};
+use crate::decision::{self, Ceiling, PlainHttp, Verdict};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::message::{self, Request, Response};
@@ -113,7 +113,7 @@ pub fn put_secrets(secrets: &[(String, String)], mut request: Request) -> Option
     let (policy, method) = (policy.ok()?, rule::method(&request.method)?);
     let ceiling = Ceiling {
         policy: None,
-        plain_http: vec![target.origin.clone()],
+        plain_http: PlainHttp::To(vec![target.origin.clone()]),
     };
     let (decision, rule) = decision::decide(&policy, &ceiling, &target, &method);
     if decision.verdict == Verdict::Denied {

@@ -154,14 +154,14 @@ async fn empty_has_a_server_for_clients_and_whatever_they_send_is_told() {
 }
 
 /// A program that stays up, its standard error line by line.
-struct Staying {
+pub(crate) struct Staying {
     child: Child,
     lines: mpsc::Receiver<String>,
     seen: Vec<String>,
 }
 
 impl Staying {
-    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+    pub(crate) fn start(desk: &Desk, arguments: &[&str]) -> Self {
         let mut command = desk.command(arguments);
         command
             .stdin(Stdio::null())
@@ -184,7 +184,7 @@ impl Staying {
         }
     }
 
-    fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("no {text:?} in {:#?}", self.seen));

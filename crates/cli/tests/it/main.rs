@@ -7,6 +7,7 @@
     reason = "a test that panics has found something"
 )]
 
+mod auth0;
 mod author;
 mod dev;
 mod examples;

@@ -195,7 +195,7 @@ fn a_mistake_in_the_operators_document_is_told() {
     for (config, expected) in [
         (
             "[egres]",
-            "unknown field `egres`, expected one of `abuse`, `compile`, `delivery`, `egress`, `keys`, `runtime`, `store`",
+            "unknown field `egres`, expected one of `abuse`, `compile`, `delivery`, `egress`, `keys`, `runtime`, `server`, `store`",
         ),
         ("[egress]\nreachable = [\"127.0.0.1/99\"]", "reachable"),
         (

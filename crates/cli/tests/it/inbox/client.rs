@@ -171,6 +171,18 @@ pub(crate) fn sms(body: &str) -> Request<String> {
     )
 }
 
+/// What has arrived at the inbox at this address.
+pub(crate) async fn messages(page: &str) -> Vec<serde_json::Value> {
+    let address = page
+        .strip_prefix("http://")
+        .and_then(|address| address.parse().ok());
+    let request = get(&format!("{page}/messages"));
+    let answered = send(connect(address.expect("an address")).await, request)
+        .await
+        .expect("an answer");
+    serde_json::from_str(&answered.body).expect("messages")
+}
+
 /// Tells the inbox at this address how to fail, as its page would.
 pub(crate) async fn put_failure(page: &str, mode: &str) {
     let address = page

@@ -339,6 +339,65 @@ async fn install() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// The Python for which the clients of `tests/oracles/requirements.txt` are installed, or `None` where there is no Python and
+/// no continuous integration insists on it.
+pub(crate) async fn python() -> Option<&'static Path> {
+    static INSTALLED: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+    INSTALLED.get_or_init(install_python).await.as_deref()
+}
+
+async fn install_python() -> Option<PathBuf> {
+    let run = async |program: &Path, arguments: &[&str]| {
+        let running = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output();
+        running
+            .await
+            .map_err(|error| error.to_string())
+            .and_then(|ended| {
+                let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+                ended.status.success().then_some(()).ok_or(said)
+            })
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracles-python");
+    let wanted = include_str!("../../../../../tests/oracles/requirements.txt");
+    let (python, stamp) = (folder.join("bin/python"), folder.join("installed.txt"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Some(python);
+    }
+    let path = folder.display().to_string();
+    if let Err(error) = run(Path::new("python3"), &["-m", "venv", "--clear", &path]).await {
+        assert!(
+            !in_continuous_integration(),
+            "python3 -m venv: {error}: install Python 3.11 or later, with its venv"
+        );
+        let _unseen = writeln!(
+            std::io::stderr(),
+            "skipped: Auth0's client for Python needs python3 and its venv, which are not installed"
+        );
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracles/requirements.txt");
+    let source = source.display().to_string();
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        &source,
+    ];
+    let installed = run(&python, &install).await;
+    installed.unwrap_or_else(|error| panic!("{install:?}: {error}"));
+    // Written last: a half-done installation starts again.
+    std::fs::write(&stamp, wanted).expect("the target directory is writable");
+    Some(python)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one question that the tests ask the environment"
