@@ -16,7 +16,8 @@ use std::process::{Command, Stdio};
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let root = Path::new(&own).join("../..");
     let root = root.canonicalize().expect("the repository is there");
     let mut source = String::new();
     embed(&mut source, "SDK", &root.join("guest-sdk/rust"));

@@ -12,7 +12,8 @@ use std::process::Command;
 use phonebox_componentize::rust::{self, TARGET};
 
 fn main() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let here = Path::new(&here);
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let root = here
         .join("../..")

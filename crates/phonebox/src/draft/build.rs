@@ -27,6 +27,8 @@ const LEASE: Duration = Duration::from_mins(3);
 const BUILDS: u32 = 5;
 /// How long is waited before it is begun with again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// The id of the error of a package that the engine does not have.
+const NO_PACKAGE: &str = "dependency_not_available";
 
 impl Engine {
     /// Builds what is to be built, until it is shut down.
@@ -115,8 +117,8 @@ impl Engine {
         };
         let (phonebox, tenant) = (self.phonebox.clone(), tenant.clone());
         let definition = Definition::read(&draft.definition);
-        let last = work.begun == BUILDS;
-        let make = move || build(&phonebox, &tenant, source, &definition, &secrets, last);
+        let begun = work.begun;
+        let make = move || build(&phonebox, &tenant, source, &definition, &secrets, begun);
         let ended = tokio::task::spawn_blocking(make).await;
         Ok(ended.unwrap_or(Ended::Again(AGAIN)))
     }
@@ -126,17 +128,21 @@ fn failed(errors: &[BuildError]) -> Ended {
     Ended::Failed(serde_json::to_string(errors).unwrap_or_default())
 }
 
-/// Makes a component of a draft and loads it, as deploying does. Where the platform is at fault it is tried again, but not for ever.
+/// Makes a component of a draft and loads it, as deploying does. Where the platform is at fault it is tried again, but not for
+/// ever; and once where a package is missing, for whoever watches a build has to see it go on, as at Auth0 (recorded traffic).
 fn build(
     phonebox: &Phonebox,
     tenant: &str,
     source: Vec<u8>,
     definition: &Definition,
     secrets: &[(String, Given)],
-    last: bool,
+    begun: u32,
 ) -> Ended {
     let (action, has_manifest) = match make(source, definition, secrets) {
         Ok(made) => made,
+        Err(errors) if begun == 1 && errors.iter().any(|error| error.id == NO_PACKAGE) => {
+            return Ended::Again(AGAIN);
+        }
         Err(errors) => return failed(&errors),
     };
     let manifest = action.manifest();
@@ -162,7 +168,7 @@ fn build(
                 notes: serde_json::to_string(&notes).unwrap_or_default(),
             }
         }
-        Err(error) if error.fault() == Fault::Platform && !last => {
+        Err(error) if error.fault() == Fault::Platform && begun < BUILDS => {
             tracing::warn!(tenant, %error, "a draft cannot be built now");
             Ended::Again(AGAIN)
         }
