@@ -19,6 +19,7 @@ mod actions;
 mod caller;
 mod keys;
 mod limits;
+mod linger;
 mod management;
 mod names;
 mod notifications;

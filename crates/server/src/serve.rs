@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::limits::Peer;
+use crate::linger::Unread;
 use crate::management::{self, answered};
 use crate::problem::ProblemCode;
 use crate::{Problem, Tls};
@@ -79,17 +80,18 @@ pub async fn serve(
         tcp.set_write_timeout(Some(UNREAD));
         let tcp = Box::pin(tcp);
         let peer = Peer(peer.ip());
-        let service = service.clone();
+        let (service, unread) = (service.clone(), Unread::default());
+        let noted = unread.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            service.call(request)
+            service.call(request.map(|body| noted.body(body)))
         });
         let (open, acceptor) = (open.watcher(), acceptor.clone());
         tokio::spawn(async move {
             match acceptor {
-                None => answer(tcp, service, open).await,
+                None => answer(unread.lingering(tcp), service, open).await,
                 Some(acceptor) => match timeout(HANDSHAKE, acceptor.accept(tcp)).await {
-                    Ok(Ok(tls)) => answer(tls, service, open).await,
+                    Ok(Ok(tls)) => answer(unread.lingering(tls), service, open).await,
                     Ok(Err(error)) => {
                         tracing::debug!(%error, "a caller does not speak TLS as it should");
                     }
@@ -186,6 +188,27 @@ mod tests {
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         caller.write_all(request).await.unwrap();
         (caller, told)
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "it is asked on this machine")]
+    async fn who_is_refused_while_it_sends_hears_why() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let refuse = async || StatusCode::PAYLOAD_TOO_LARGE;
+        let router = Router::new().route("/", axum::routing::post(refuse));
+        tokio::spawn(serve(listener, None, router, std::future::pending()));
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        let body = vec![b'x'; 16 << 20];
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        caller.write_all(head.as_bytes()).await.unwrap();
+        caller.write_all(&body).await.unwrap();
+        let mut read = String::new();
+        caller.read_to_string(&mut read).await.unwrap();
+        assert!(read.starts_with("HTTP/1.1 413 "), "{read}");
     }
 
     // Time passes by itself in these, when there is nothing to do.

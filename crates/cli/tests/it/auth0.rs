@@ -224,18 +224,7 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
         let arguments = [&[&*cli], arguments].concat();
         tenant.run_with("node", &arguments, &variables).await
     };
-    let import = [
-        "import",
-        "--config_file=none.json",
-        "--input_file",
-        "export",
-    ];
-    let import = &import[..1]
-        .iter()
-        .chain(&import[2..])
-        .copied()
-        .collect::<Vec<_>>();
-
+    let import = &["import", "--input_file", "export"];
     let said = deploy(import, &[]).await;
     assert!(said.contains("Import Successful"), "{said}");
     let exported = |to: &str| {
@@ -349,6 +338,57 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
         writeln!(left, "{}", entry.unwrap().path().display()).unwrap();
     }
     assert_eq!(left, "", "{said}");
+}
+
+/// Requests that schemathesis makes up from the description: whatever is asked, the answer is a described one.
+#[tokio::test]
+async fn whatever_is_asked_the_answer_is_a_described_one() {
+    let Some(python) = oracles::python().await else {
+        return;
+    };
+    let tenant = Tenant::start();
+    let authorization = format!(
+        "authorization: Bearer {}",
+        tenant.variable("PHONEBOX_TOKEN")
+    );
+    let described = format!("{}/openapi.json", tenant.variable("PHONEBOX_URL"));
+    let hooks = repository().join("tests/oracles").display().to_string();
+    let arguments = [
+        "run",
+        &described,
+        "--header",
+        &authorization,
+        "--tls-verify",
+        tenant.variable("PHONEBOX_CA"),
+        "--checks",
+        "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        "--phases",
+        "examples,fuzzing,stateful",
+        "--max-examples",
+        "15",
+        "--seed",
+        "1",
+        "--rate-limit",
+        "auto",
+        // Its answer has no end.
+        "--exclude-path",
+        "/v1/tail",
+        "--no-color",
+    ];
+    let variables = [
+        ("SCHEMATHESIS_HOOKS", "made_up"),
+        ("PYTHONPATH", &*hooks),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+    ];
+    let program = python.with_file_name("schemathesis");
+    let said = tenant.run_with(program, &arguments, &variables).await;
+    let number = |after: &str| -> usize {
+        let (_, rest) = said.split_once(after).unwrap_or_else(|| panic!("{said}"));
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
+    };
+    let there = number(&format!("Selected: {}/", number("Selected: ")));
+    assert_eq!(number("Tested: "), there - 1, "{said}");
 }
 
 /// Where the recorded traffic of the real API is, which is no part of this repository.
