@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use phonebox::store::{self, Attempt, Filter, Item, Notification, Received, Time};
-use phonebox::{Event, LeftAlone, NotificationId, RECEIPTS, Scope, Send, Sent, Status, Tenant};
+use phonebox::{
+    Event, LeftAlone, NotificationId, RECEIPTS, Scope, Send, SendError, Sent, Status, Tenant,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -442,7 +444,7 @@ impl ReceiptStatus {
 }
 
 fn unknown() -> Problem {
-    Problem::not_found("the tenant has no notification of this id")
+    SendError::Unknown.into()
 }
 
 impl Shown {

@@ -7,6 +7,7 @@ mod openapi;
 mod phone;
 mod readback;
 mod settings;
+mod sweep;
 mod tail;
 mod tls;
 mod tokens;

@@ -12,12 +12,12 @@ use super::{MANIFEST, Server, event};
 use crate::gate::{Gate, Mode};
 use crate::gateway::{PASSWORD, USERNAME};
 
-const ACTIONS: &str = "/api/v2/actions/actions";
-const TRIGGER: &str = "/api/v2/actions/triggers/custom-phone-provider/bindings";
-const GATE: &str = "http://kannel.example:13013";
+pub(super) const ACTIONS: &str = "/api/v2/actions/actions";
+pub(super) const TRIGGER: &str = "/api/v2/actions/triggers/custom-phone-provider/bindings";
+pub(super) const GATE: &str = "http://kannel.example:13013";
 
 /// A component, as it is written where code is a text.
-fn code(component: &[u8]) -> String {
+pub(super) fn code(component: &[u8]) -> String {
     format!(
         "data:application/wasm;base64,{}",
         STANDARD.encode(component)
@@ -31,7 +31,7 @@ fn kannel() -> Vec<u8> {
 }
 
 /// The probe, which may reach the gate, and has these secrets.
-fn probe(secrets: &str) -> Vec<u8> {
+pub(super) fn probe(secrets: &str) -> Vec<u8> {
     let manifest = format!(
         "name = \"something-else\"\ntrigger = \"custom-phone-provider\"\n[[egress]]\norigin = \"{GATE}\"\n{secrets}"
     );
@@ -54,13 +54,13 @@ fn kannel_secrets() -> Value {
 }
 
 /// An action's address.
-fn at(action: &Value, rest: &str) -> String {
+pub(super) fn at(action: &Value, rest: &str) -> String {
     format!("{ACTIONS}/{}{rest}", action["id"].as_str().unwrap())
 }
 
 impl Server {
     /// Asks, and is answered with this status.
-    async fn told(&self, method: &str, path: &str, body: Value, status: u16) -> Value {
+    pub(super) async fn told(&self, method: &str, path: &str, body: Value, status: u16) -> Value {
         let answer = self.ask(method, path, body.clone()).await;
         assert_eq!(
             answer.status, status,
@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// Makes an action of `more`, and waits until it is built or failed.
-    async fn made(&self, name: &str, more: Value) -> Value {
+    pub(super) async fn made(&self, name: &str, more: Value) -> Value {
         let mut body = named(name);
         body.as_object_mut()
             .unwrap()
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// An action once it is built, or failed.
-    async fn is_built(&self, action: &Value) -> Value {
+    pub(super) async fn is_built(&self, action: &Value) -> Value {
         for _ in 0..3000 {
             let now = self.told("GET", &at(action, ""), Value::Null, 200).await;
             if !matches!(now["status"].as_str(), Some("pending" | "building")) {
@@ -592,117 +592,6 @@ async fn w05_what_is_not_as_it_must_be_is_refused() {
         server.told("GET", &at(&action, ""), Value::Null, 200).await,
         before
     );
-}
-
-#[tokio::test]
-async fn w01_the_ids_of_another_tenant_are_nobodys() {
-    let gate = Gate::open(Mode::Accept).await;
-    let mut server = Server::new(gate.address);
-    server.start();
-    let action = deployed(&server).await;
-    let path = at(&action, "");
-    let mine = server.told("GET", &path, Value::Null, 200).await;
-    let version = mine["deployed_version"]["id"].as_str().unwrap();
-    let sent = server.sends("sent p m1").await;
-    let notification = sent["id"].as_str().unwrap();
-    let digits = notification.strip_prefix("ntf_").unwrap();
-    let execution: String = [0..8, 8..12, 12..16, 16..20, 20..32]
-        .map(|part| &digits[part])
-        .join("-");
-    let other = Server::beside(&server, "other");
-    let theirs = deployed(&other).await;
-    let nobodys = "00000000-0000-4000-8000-000000000000";
-    let test = json!({ "payload": { "event": event("sent p m1")["event"] } });
-    let bind = |id: &str| json!({ "bindings": [{ "ref": { "type": "action_id", "value": id } }] });
-    let mut asked = 0;
-    for (method, path, body, id) in [
-        ("GET", format!("{ACTIONS}/ID"), Value::Null, &action["id"]),
-        (
-            "PATCH",
-            format!("{ACTIONS}/ID"),
-            json!({ "name": "mine" }),
-            &action["id"],
-        ),
-        (
-            "DELETE",
-            format!("{ACTIONS}/ID"),
-            Value::Null,
-            &action["id"],
-        ),
-        (
-            "DELETE",
-            format!("{ACTIONS}/ID?force=true"),
-            Value::Null,
-            &action["id"],
-        ),
-        (
-            "PUT",
-            format!("{ACTIONS}/ID/module"),
-            Value::Null,
-            &action["id"],
-        ),
-        (
-            "POST",
-            format!("{ACTIONS}/ID/deploy"),
-            Value::Null,
-            &action["id"],
-        ),
-        ("POST", format!("{ACTIONS}/ID/test"), test, &action["id"]),
-        (
-            "GET",
-            format!("{ACTIONS}/ID/versions"),
-            Value::Null,
-            &action["id"],
-        ),
-        (
-            "GET",
-            format!("{ACTIONS}/ID/versions/{version}"),
-            Value::Null,
-            &action["id"],
-        ),
-        (
-            "POST",
-            format!("{ACTIONS}/ID/versions/{version}/deploy"),
-            json!({}),
-            &action["id"],
-        ),
-        (
-            "GET",
-            at(&theirs, "/versions/ID"),
-            Value::Null,
-            &json!(version),
-        ),
-        (
-            "POST",
-            at(&theirs, "/versions/ID/deploy"),
-            json!({}),
-            &json!(version),
-        ),
-        (
-            "GET",
-            "/api/v2/actions/executions/ID".to_owned(),
-            Value::Null,
-            &json!(execution),
-        ),
-        ("PATCH", TRIGGER.to_owned(), bind("ID"), &action["id"]),
-    ] {
-        let ask = async |id: &str| {
-            let body = body.to_string().replace("\"ID\"", &json!(id).to_string());
-            let body: Value = serde_json::from_str(&body).unwrap();
-            let answer = other.ask(method, &path.replace("ID", id), body).await;
-            assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
-            answer.body
-        };
-        assert_eq!(
-            ask(id.as_str().unwrap()).await,
-            ask(nobodys).await,
-            "{method} {path}"
-        );
-        assert_eq!(ask("no-uuid").await, ask(nobodys).await, "{method} {path}");
-        asked += 1;
-    }
-    assert_eq!(asked, 14);
-    assert_eq!(server.told("GET", &path, Value::Null, 200).await, mine);
 }
 
 #[tokio::test]

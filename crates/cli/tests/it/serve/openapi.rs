@@ -38,6 +38,42 @@ pub(super) fn expect(method: &str, path: &str, answer: &Answer) {
     }
 }
 
+/// Something that can be asked.
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) method: String,
+    pub(super) template: String,
+    pub(super) described: &'static Value,
+}
+
+impl Operation {
+    /// What its address names, each with what is before it there, as in `actions/{id}`.
+    pub(super) fn names(&self) -> Vec<String> {
+        let parts: Vec<_> = self.template.split('/').collect();
+        let named = parts.windows(2).filter(|pair| pair[1].starts_with('{'));
+        named.map(|pair| pair.join("/")).collect()
+    }
+
+    /// Whether a key is asked for.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.described["security"].is_null()
+    }
+}
+
+/// All that can be asked.
+pub(super) fn operations() -> impl Iterator<Item = Operation> {
+    let paths = DESCRIBED["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(template, item)| {
+        let methods = item.as_object().unwrap().iter();
+        methods.map(|(method, described)| Operation {
+            id: described["operationId"].as_str().unwrap().to_owned(),
+            method: method.to_uppercase(),
+            template: template.clone(),
+            described,
+        })
+    })
+}
+
 /// Whether an address is one of these.
 fn is_of(template: &str, path: &str) -> bool {
     let path = path.split('?').next().unwrap();
@@ -51,13 +87,12 @@ fn is_of(template: &str, path: &str) -> bool {
 
 /// Fails if there is something to be asked that is not among these, each a method and an address.
 pub(super) fn expect_all_of(asked: &[(String, String)]) {
-    for (template, item) in DESCRIBED["paths"].as_object().unwrap() {
-        for method in item.as_object().unwrap().keys() {
-            let is_it = |(other, path): &(String, String)| {
-                other.eq_ignore_ascii_case(method) && is_of(template, path)
-            };
-            assert!(asked.iter().any(is_it), "nobody asked {method} {template}");
-        }
+    for Operation {
+        method, template, ..
+    } in operations()
+    {
+        let is_it = |(other, path): &(String, String)| *other == method && is_of(&template, path);
+        assert!(asked.iter().any(is_it), "nobody asked {method} {template}");
     }
 }
 

@@ -10,8 +10,8 @@ use super::{Answer, NUMBER, Server, event, expect_none_of};
 use crate::gate::{Gate, Mode};
 use crate::inbox::client;
 
-const PROVIDERS: &str = "/api/v2/branding/phone/providers";
-const TEMPLATES: &str = "/api/v2/branding/phone/templates";
+pub(super) const PROVIDERS: &str = "/api/v2/branding/phone/providers";
+pub(super) const TEMPLATES: &str = "/api/v2/branding/phone/templates";
 const TOKEN: &str = "tok-0123456789abcdef/is=sealed";
 const OTHER: &str = "tok-of-another-account-9876";
 
@@ -379,61 +379,6 @@ async fn a_provider_is_answered_as_auth0_answers() {
             .await;
         assert_eq!(refusal(&tried), (400, "invalid_body"), "{to}: {tried:?}");
     }
-}
-
-/// Every address with an id, with a body that it takes.
-fn asked(provider: &str, template: &str) -> Vec<(&'static str, String, Value)> {
-    let [provider, template] = [
-        format!("{PROVIDERS}/{provider}"),
-        format!("{TEMPLATES}/{template}"),
-    ];
-    let of_both = |path: &str| {
-        [
-            ("GET", path.to_owned(), json!({})),
-            ("PATCH", path.to_owned(), json!({ "disabled": true })),
-            ("POST", format!("{path}/try"), json!({ "to": NUMBER })),
-            ("DELETE", path.to_owned(), json!({})),
-        ]
-    };
-    let reset = ("PATCH", format!("{template}/reset"), json!({}));
-    let asked = [reset].into_iter().chain(of_both(&provider));
-    asked.chain(of_both(&template)).collect()
-}
-
-#[tokio::test]
-async fn w01_nothing_of_another_tenants_is_there() {
-    let gate = Gate::open(Mode::Accept).await;
-    let (server, inbox) = start(&gate).await;
-    let made = server.ask("POST", PROVIDERS, twilio(|_| ())).await;
-    let id = made.body["id"].as_str().unwrap();
-    let verify = json!({ "type": "otp_verify", "content": { "body": { "text": "Hello" } } });
-    let template = server.ask("POST", TEMPLATES, verify.clone()).await;
-    let template_id = template.body["id"].as_str().unwrap();
-    let other = Server::beside(&server, "other");
-    for (path, body) in [(PROVIDERS, twilio(|_| ())), (TEMPLATES, verify)] {
-        let of_other = other.ask("POST", path, body).await;
-        assert_eq!(of_other.status, 201, "{of_other:?}");
-    }
-    let missing = asked("pro_1111111111111111111111", "tem_1111111111111111111111");
-    let theirs = asked(id, template_id).into_iter();
-    for ((method, path, body), (_, missing, _)) in theirs.zip(missing) {
-        let theirs = other.ask(method, &path, body.clone()).await;
-        let none = other.ask(method, &missing, body).await;
-        assert_eq!(
-            (theirs.status, &theirs.body),
-            (none.status, &none.body),
-            "{method} {path}"
-        );
-        assert_eq!(theirs.status, 404, "{method} {path}: {theirs:?}");
-    }
-    let still = server
-        .ask("GET", &format!("{PROVIDERS}/{id}"), json!({}))
-        .await;
-    assert_eq!(still.body, made.body);
-    let path = format!("{TEMPLATES}/{template_id}");
-    let still = server.ask("GET", &path, json!({})).await;
-    assert_eq!(still.body, template.body);
-    assert_eq!(inbox.messages().len(), 0);
 }
 
 #[tokio::test]

@@ -17,9 +17,9 @@ use crate::inbox::client::{self, Answered};
 const PROVIDERS: &str = "/api/v2/branding/phone/providers";
 
 /// A client, and its secret.
-struct Client {
+pub(super) struct Client {
     id: String,
-    secret: String,
+    pub(super) secret: String,
 }
 
 impl Server {
@@ -62,7 +62,7 @@ impl Server {
             .await
     }
 
-    async fn client(&self, tenant: &str, scopes: &[&str]) -> Client {
+    pub(super) async fn client(&self, tenant: &str, scopes: &[&str]) -> Client {
         let made = self
             .ask(
                 "POST",
@@ -97,7 +97,7 @@ impl Server {
         })
     }
 
-    async fn token(&self, client: &Client) -> String {
+    pub(super) async fn token(&self, client: &Client) -> String {
         let answered = self.ask_token(&[], &self.asked(client)).await;
         assert_eq!(answered.status, 200, "{answered:?}");
         answered.json()["access_token"].as_str().unwrap().to_owned()
