@@ -1,5 +1,6 @@
 //! `phonebox serve`, as a platform meets it: over HTTP, and when it is killed.
 
+mod cut;
 mod faults;
 mod logs;
 mod manage;

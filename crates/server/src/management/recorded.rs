@@ -1,15 +1,21 @@
 //! Writes down in the tenant's log what is asked to be changed: by whom, where and with what result, and nothing of what.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hyper::body::{Frame, SizeHint};
 use phonebox::store::{About, LogEntry};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::{Refusal, is_here};
 use crate::App;
@@ -20,7 +26,8 @@ use crate::problem::ProblemCode;
 /// Longest that is kept of what a caller says it is, in characters.
 const AGENT: usize = 256;
 
-/// What is asked goes on to its end, and is written down, though whoever asked may be gone.
+/// What is asked goes on to its end, and is written down, though whoever asked may be gone; if they are before all of it has
+/// come, it ends with that.
 pub(crate) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads || !is_here(request.uri().path()) {
@@ -29,6 +36,8 @@ pub(crate) async fn record(State(app): State<App>, request: Request, next: Next)
     let (mut parts, body) = request.into_parts();
     let asked = Asked::new(&mut parts).await;
     let asking = parts.extensions.get::<Arc<Asking>>().cloned();
+    let (waits, caller) = mpsc::channel(1);
+    let body = Body::new(Coming { body, caller });
     let answering = tokio::spawn(async move {
         let response = next.run(Request::from_parts(parts, body)).await;
         if let (Some(asked), Some(asking)) = (asked, asking)
@@ -39,10 +48,45 @@ pub(crate) async fn record(State(app): State<App>, request: Request, next: Next)
         }
         response
     });
-    answering.await.unwrap_or_else(|_| {
+    let response = answering.await.unwrap_or_else(|_| {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Refusal::new(status, "phonebox failed; its log says why").into_response()
-    })
+    });
+    drop(waits);
+    response
+}
+
+/// A body of which no more comes once its caller does not wait any more. Of a request that was given up, what has come would seem
+/// to be all of it, or what is to come would be waited for, by the connection too.
+struct Coming {
+    body: Body,
+    caller: mpsc::Receiver<Infallible>,
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let has_come = matches!(frame, Poll::Ready(Some(_)));
+        if !has_come && self.caller.poll_recv(context).is_ready() {
+            let error = axum::Error::new("the request was given up");
+            return Poll::Ready(Some(Err(error)));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A request that changes something.
@@ -177,7 +221,98 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use phonebox::store::{self, Sqlite};
+    use phonebox::{DeliveryOptions, Keys, Phonebox, Scope, Store};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::{advance, pause, resume, sleep};
+
     use super::*;
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "it is asked on this machine")]
+    async fn what_does_not_come_to_its_end_in_time_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let store = Sqlite::open(&path, store::Options::default()).await;
+        let store = Store::new(store.unwrap());
+        let phonebox = Phonebox::builder().build().unwrap();
+        let started = phonebox.start(store, Keys::generate(), DeliveryOptions::default());
+        let deliveries = started.await.unwrap();
+        let handle = deliveries.handle();
+        let scopes = [
+            Scope::ReadActions,
+            Scope::CreateActions,
+            Scope::UpdateActions,
+            Scope::ReadLogs,
+        ];
+        let key = handle.api_keys().create(Some("acme"), &scopes).await;
+        let key = key.unwrap().key;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = crate::router(handle, crate::Options::default());
+        tokio::spawn(crate::serve(listener, None, router, std::future::pending()));
+
+        let send = async |method: &str, path: &str, rest: &str| {
+            let mut caller = TcpStream::connect(address).await.unwrap();
+            let key = key.reveal();
+            let request = format!(
+                "{method} /api/v2/{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+                 content-type: application/json\r\nconnection: close\r\n{rest}"
+            );
+            caller.write_all(request.as_bytes()).await.unwrap();
+            caller
+        };
+        let told = async |mut caller: TcpStream| {
+            let mut told = String::new();
+            caller.read_to_string(&mut told).await.unwrap();
+            told
+        };
+        let show = async |path: &str| told(send("GET", path, "\r\n").await).await;
+        let new = json!({
+            "name": "sms", "code": "as it was", "supported_triggers": [{ "id": "custom-phone-provider" }],
+        });
+        let new = new.to_string();
+        let new = format!("content-length: {}\r\n\r\n{new}", new.len());
+        let created = told(send("POST", "actions/actions", &new).await).await;
+        let (_, created) = created.split_once("\r\n\r\n").unwrap();
+        let created: Value = serde_json::from_str(created).unwrap();
+        let action = format!("actions/actions/{}", created["id"].as_str().unwrap());
+
+        // One that says how long it is, and one that does not. Both are being read when time has passed.
+        for (number, (framing, half)) in [
+            ("content-length: 16", "half of it"),
+            ("transfer-encoding: chunked", "a\r\nhalf of it\r\n"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let module = format!("{action}/module");
+            let head = format!("{framing}\r\nexpect: 100-continue\r\n\r\n");
+            let mut caller = send("PUT", &module, &head).await;
+            let mut goes_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+            caller.read_exact(&mut goes_on).await.unwrap();
+            caller.write_all(half.as_bytes()).await.unwrap();
+            assert!(show(&action).await.contains("as it was"));
+            pause();
+            advance(Duration::from_secs(61)).await;
+            resume();
+            let told = told(caller).await;
+            assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
+            // What goes on without the caller ends, and is written down.
+            let mut tries = 0;
+            while show("logs").await.matches("\"PUT ").count() <= number {
+                tries += 1;
+                assert!(tries < 500, "{framing}: it never ends");
+                sleep(Duration::from_millis(10)).await;
+            }
+            let action = show(&action).await;
+            assert!(action.contains("as it was"), "{framing}: {action}");
+        }
+        deliveries.shutdown().await;
+    }
 
     #[test]
     fn l05_what_may_be_a_number_is_no_id() {

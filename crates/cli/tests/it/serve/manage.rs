@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// Sends, and gives what became of it.
-    async fn sends(&self, text: &str) -> Value {
+    pub(super) async fn sends(&self, text: &str) -> Value {
         let wait = [("prefer", "wait=30")];
         let body = event(text).to_string().into();
         let answer = self.try_ask("POST", "/v1/notifications", &wait, body).await;

@@ -246,13 +246,13 @@ async fn w01_what_another_tenant_has_is_nobodys() {
         // Some of what is named is the other's, or all of it.
         for foreign in 1..1_u32 << named.len() {
             let with = |turned: &dyn Fn(&str) -> String| {
-                let mut names = own.clone();
+                let mut them = own.clone();
                 for (index, name) in named.iter().enumerate() {
                     if foreign & 1 << index != 0 {
-                        *names.get_mut(&**name).unwrap() = turned(&theirs[&**name]);
+                        *them.get_mut(&**name).unwrap() = turned(&theirs[&**name]);
                     }
                 }
-                names
+                them
             };
             for bearer in &shown {
                 let ask = async |names: Names| {
