@@ -456,6 +456,10 @@ impl Api {
                     "a tenant has one action: see what it is called by `phonebox actions list`, and deploy under that name, or delete it",
                 ),
             ),
+            (
+                _,
+                "method_not_offered" | "no_action" | "provider_disabled" | "provider_incomplete",
+            ) => (Code::Conflict, None),
             (_, "scope_missing" | "another_tenant") => (Code::Auth, None),
             (_, "invalid" | "invalid_body" | "invalid_uri") => (Code::Usage, None),
             (StatusCode::NOT_FOUND, _) => (Code::NotFound, None),

@@ -143,6 +143,8 @@ struct ServerConfig {
     domain: Option<String>,
     /// The names of tenants' hosts: `{tenant}.` and what follows it.
     tenants: Option<String>,
+    /// The networks of proxies that are believed for whom they ask.
+    trusted_proxies: Vec<IpNet>,
     /// Requests of one tenant to the Management API.
     requests: Option<RateConfig>,
 }
@@ -275,9 +277,11 @@ impl Config {
         let ServerConfig {
             domain,
             tenants,
+            trusted_proxies,
             requests,
         } = &self.server;
         let mut options = phonebox_server::Options::default();
+        options.proxies.clone_from(trusted_proxies);
         options.names = Names::new(domain.as_deref(), tenants.as_deref()).map_err(|invalid| {
             Failure::new(invalid)
                 .hint("see `phonebox serve --print-config`")

@@ -41,6 +41,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use phonebox::egress::IpNet;
 use phonebox::{ApiKeys, Handle, Rate, Scope, Tokens};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -63,6 +64,8 @@ const BODY: usize = 256 << 10;
 pub struct Options {
     /// By which names it is known.
     pub names: Names,
+    /// The networks of proxies that are believed for whom they ask. Default: none.
+    pub proxies: Vec<IpNet>,
     /// Requests of one tenant to the Management API. Default: 1,000 at once, and as many a minute.
     pub managed: Rate,
 }
@@ -71,6 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             names: Names::default(),
+            proxies: Vec::new(),
             managed: Rate {
                 most: 1000,
                 within: Duration::from_mins(1),
@@ -88,6 +92,7 @@ struct Parts {
     keys: ApiKeys,
     tokens: Tokens,
     names: Names,
+    proxies: Vec<IpNet>,
     limits: Limits,
     /// What all of this is, as `OpenAPI` has it.
     described: serde_json::Value,
@@ -101,6 +106,7 @@ pub fn router(handle: Handle, options: Options) -> Router {
         tokens: handle.tokens(),
         handle,
         names: options.names,
+        proxies: options.proxies,
         limits: Limits::new(options.managed),
         described: openapi::complete(&api),
     }));
@@ -121,6 +127,7 @@ pub fn router(handle: Handle, options: Options) -> Router {
         })
         .layer(from_fn_with_state(app.clone(), management::record))
         .layer(from_fn_with_state(app.clone(), management::gate))
+        .layer(from_fn_with_state(app.clone(), limits::behind_proxies))
         .with_state(app)
 }
 

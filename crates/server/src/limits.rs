@@ -1,16 +1,25 @@
 //! How often something may be asked: counted in memory, which stays bounded whoever asks.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
 use lru::LruCache;
 use phonebox::Rate;
+use phonebox::egress::IpNet;
+
+use crate::App;
 
 /// Who is counted at once. Whoever has not asked for longest is forgotten.
 const COUNTED: NonZeroUsize = NonZeroUsize::new(16 << 10).expect("it is not zero");
+/// What a proxy says for whom it asks.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Failures of one peer, and with the id of one client; tokens of one client.
 const USUAL: Rate = Rate {
     most: 60,
@@ -47,7 +56,7 @@ pub(crate) struct Count {
     pub(crate) refused_for: Option<Duration>,
 }
 
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection, or of a proxy's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
@@ -62,6 +71,45 @@ impl Peer {
             address @ IpAddr::V4(_) => address,
         }
     }
+
+    /// Who asks a trusted proxy, if this is one: each of them adds at the end of `X-Forwarded-For` who asks it, and what is
+    /// before that somebody else may have made up.
+    fn behind(self, proxies: &[IpNet], headers: &HeaderMap) -> Self {
+        let is_proxy = |ip: IpAddr| proxies.iter().any(|net| net.contains(&ip.to_canonical()));
+        let values = headers.get_all(FORWARDED_FOR).iter();
+        let values: Vec<_> = values.map(HeaderValue::to_str).collect();
+        let mut said = values
+            .iter()
+            .rev()
+            .flat_map(|value| value.as_ref().map_or("", |value| *value).rsplit(','));
+        let mut ip = self.0;
+        while is_proxy(ip)
+            && let Some(before) = said.next().and_then(address)
+        {
+            ip = before;
+        }
+        Self(ip)
+    }
+}
+
+/// With a port, or without one.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(with_port)
+}
+
+/// Before everything: finds out who asks, where it is a trusted proxy that is connected.
+pub(crate) async fn behind_proxies(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        let peer = peer.behind(&app.0.proxies, request.headers());
+        request.extensions_mut().insert(peer);
+    }
+    next.run(request).await
 }
 
 impl Limits {
@@ -161,6 +209,43 @@ mod tests {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn w17_a_trusted_proxy_alone_says_who_asks() {
+        let proxies = ["10.0.0.0/8", "2001:db8::/32"].map(|net| net.parse().unwrap());
+        let behind = |peer: &str, said: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for said in said {
+                headers.append(
+                    FORWARDED_FOR,
+                    HeaderValue::from_bytes(said.as_bytes()).unwrap(),
+                );
+            }
+            let Peer(ip) = Peer(peer.parse().unwrap()).behind(&proxies, &headers);
+            ip.to_string()
+        };
+        for (peer, said, who) in [
+            ("192.0.2.1", &["198.51.100.7"][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("::ffff:10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("2001:db8::1", &["[2001:db9::7]:4711"], "2001:db9::7"),
+            ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
+            // What the caller has made up is before what the proxies have added.
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+            (
+                "10.0.0.1",
+                &["203.0.113.9", "198.51.100.7,10.0.0.2"],
+                "198.51.100.7",
+            ),
+            ("10.0.0.1", &["10.0.0.3 , 10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", &["198.51.100.7", "unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7", "", "10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["198.51.100.7", "\u{e9}"], "10.0.0.1"),
+        ] {
+            assert_eq!(behind(peer, said), who, "{peer} {said:?}");
+        }
     }
 
     #[test]

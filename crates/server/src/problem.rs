@@ -110,22 +110,32 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = (status, body).into_response();
-        response.extensions_mut().insert(ProblemCode(self.code));
-        let headers = response.headers_mut();
-        let json = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, json);
-        if status == StatusCode::UNAUTHORIZED {
-            let bearer = HeaderValue::from_static("Bearer");
-            headers.insert(header::WWW_AUTHENTICATE, bearer);
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
+        let code = ProblemCode(self.code);
+        let kind = "application/problem+json";
+        answer(self.status(), kind, &self, code, self.retry_after)
     }
+}
+
+/// An error's answer: this, as JSON of this kind.
+pub(crate) fn answer(
+    status: StatusCode,
+    kind: &'static str,
+    error: &impl Serialize,
+    code: ProblemCode,
+    retry_after: Option<u64>,
+) -> Response {
+    let body = serde_json::to_string(error).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+    response.extensions_mut().insert(code);
+    let headers = response.headers_mut();
+    if status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        headers.insert(header::WWW_AUTHENTICATE, bearer);
+    }
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 fn of_store(error: &StoreError) -> (StatusCode, &'static str) {

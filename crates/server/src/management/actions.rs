@@ -749,9 +749,10 @@ impl From<CannotManage> for Refusal {
 pub(super) async fn create(
     State(app): State<App>,
     managing: Managing,
-    Body(written): Body<Written>,
+    body: Result<Body<Written>, Refusal>,
 ) -> Result<Response, Refusal> {
     let tenant = managing.tenant(&app, Scope::CreateActions)?;
+    let Body(written) = body?;
     for (name, is_there) in [
         ("name", written.name.is_some()),
         ("supported_triggers", written.supported_triggers.is_some()),
@@ -819,9 +820,10 @@ pub(super) async fn change(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(written): Body<Written>,
+    body: Result<Body<Written>, Refusal>,
 ) -> Result<Response, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdateActions)?;
+    let Body(written) = body?;
     let action = tenant.change_action(&id, written.read()?).await?;
     Ok(Json(Shown::new(action)).into_response())
 }
@@ -882,9 +884,10 @@ pub(super) async fn test(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(trying): Body<Trying>,
+    body: Result<Body<Trying>, Refusal>,
 ) -> Result<Response, Refusal> {
     let tenant = managing.tenant(&app, Scope::CreateActions)?;
+    let Body(trying) = body?;
     let event = Event::from_json(trying.payload.event.get())
         .map_err(|error| Refusal::invalid_body(&format!("payload.event: {error}")))?;
     let report = tenant.test_action(&id, event).await?;

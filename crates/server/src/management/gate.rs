@@ -2,17 +2,18 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::refusal::JSON;
 use super::{Refusal, is_here};
 use crate::App;
 use crate::caller::Asking;
 use crate::limits::Count;
 
 /// Before every address of the Management API, those that are not there too: a token is asked for and requests are counted, and
-/// every answer tells how many more there may be.
+/// every answer tells how many more there may be, and what it is, as Auth0 does.
 pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
     if !is_here(request.uri().path()) {
         return next.run(request).await;
@@ -37,8 +38,12 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
             next.run(Request::from_parts(parts, body)).await
         }
     };
+    let headers = response.headers_mut();
+    if let Some(kind) = headers.get_mut(header::CONTENT_TYPE) {
+        *kind = HeaderValue::from_static(JSON);
+    }
     for (name, value) in told(count) {
-        response.headers_mut().insert(name, value.into());
+        headers.insert(name, value.into());
     }
     response
 }

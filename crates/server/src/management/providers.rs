@@ -192,9 +192,10 @@ async fn list(
 async fn create(
     State(app): State<App>,
     managing: Managing,
-    Body(new): Body<Create>,
+    body: Result<Body<Create>, Refusal>,
 ) -> Result<(StatusCode, Json<Shown>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneProviders)?;
+    let Body(new) = body?;
     let new = NewProvider {
         name: new.name,
         disabled: new.disabled,
@@ -228,9 +229,10 @@ async fn change(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(change): Body<Change>,
+    body: Result<Body<Change>, Refusal>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdatePhoneProviders)?;
+    let Body(change) = body?;
     let change = ProviderChange {
         name: change.name,
         disabled: change.disabled,
@@ -261,15 +263,15 @@ async fn remove(
 /// Sends a message with a made-up code, as any other is sent.
 #[utoipa::path(post, path = "/branding/phone/providers/{id}/try", operation_id = "try_phone_provider", tag = "management",
     request_body = Try, params(("id" = String, Path, description = "The provider's id")),
-    responses((status = 202, description = "It is on disk, and will be tried until it is settled", body = Tried),
-        (status = 409, description = "Nothing can be sent as things are", body = Refusal)))]
+    responses((status = 202, description = "It is on disk, and will be tried until it is settled", body = Tried)))]
 async fn attempt(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(to): Body<Try>,
+    body: Result<Body<Try>, Refusal>,
 ) -> Result<(StatusCode, Json<Tried>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneProviders)?;
+    let Body(to) = body?;
     let (to, method) = to.read()?;
     let sent = tenant.try_phone_provider(&id, to, method).await?;
     let sent = sent.ok_or_else(unknown)?;
@@ -324,7 +326,7 @@ impl From<SendError> for Refusal {
                 StatusCode::BAD_REQUEST,
                 format!("{error}: {}", error.hint()),
             ),
-            error => crate::Problem::from(error).into(),
+            error => Self::from(crate::Problem::from(error)).not_again(),
         }
     }
 }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, extract};
 use phonebox::{CannotLoad, StoreError};
@@ -13,7 +13,10 @@ use serde_json::error::Category;
 use utoipa::ToSchema;
 
 use crate::Problem;
-use crate::problem::ProblemCode;
+use crate::problem::{ProblemCode, answer};
+
+/// What every answer with a body is.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 /// An error, as Auth0's clients read it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +60,17 @@ impl Refusal {
         self
     }
 
+    /// 400 in place of 409, which Auth0's client for Python takes for something to be asked again.
+    pub(crate) fn not_again(self) -> Self {
+        if self.status_code != StatusCode::CONFLICT {
+            return self;
+        }
+        Self {
+            error_code: self.error_code,
+            ..Self::new(StatusCode::BAD_REQUEST, self.message)
+        }
+    }
+
     /// The body is not what it should be: `fault` says in what, and repeats nothing secret.
     pub(crate) fn invalid_body(fault: &str) -> Self {
         let message = format!("Payload validation error: '{fault}'.");
@@ -83,21 +97,8 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = (status, body).into_response();
         let code = ProblemCode(self.error_code.unwrap_or(self.error));
-        response.extensions_mut().insert(code);
-        let headers = response.headers_mut();
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, json);
-        if status == StatusCode::UNAUTHORIZED {
-            let bearer = HeaderValue::from_static("Bearer");
-            headers.insert(header::WWW_AUTHENTICATE, bearer);
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
+        answer(status, JSON, &self, code, self.retry_after)
     }
 }
 

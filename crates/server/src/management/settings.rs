@@ -93,9 +93,10 @@ pub(crate) async fn show(
 pub(crate) async fn change(
     State(app): State<App>,
     managing: Managing,
-    Body(mut changes): Body<Map<String, Value>>,
+    body: Result<Body<Map<String, Value>>, Refusal>,
 ) -> Result<Json<Map<String, Value>>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdateTenantSettings)?;
+    let Body(mut changes) = body?;
     if let Some(consolidated) = changes.remove(CONSOLIDATED)
         && consolidated != true
     {

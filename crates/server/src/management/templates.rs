@@ -160,9 +160,10 @@ async fn list(
 async fn create(
     State(app): State<App>,
     managing: Managing,
-    Body(new): Body<Create>,
+    body: Result<Body<Create>, Refusal>,
 ) -> Result<(StatusCode, Json<Shown>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneTemplates)?;
+    let Body(new) = body?;
     let content = TemplateChange {
         disabled: Some(new.disabled),
         from: new.content.from,
@@ -194,9 +195,10 @@ async fn change(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(change): Body<Change>,
+    body: Result<Body<Change>, Refusal>,
 ) -> Result<Json<Shown>, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdatePhoneTemplates)?;
+    let Body(change) = body?;
     let change = TemplateChange {
         disabled: change.disabled,
         from: change.content.from,
@@ -241,15 +243,15 @@ async fn remove(
 /// Sends what it makes of a made-up code, as any other message is sent.
 #[utoipa::path(post, path = "/branding/phone/templates/{id}/try", operation_id = "try_phone_template", tag = "management",
     request_body = Try, params(("id" = String, Path, description = "The template's id")),
-    responses((status = 202, description = "It is on disk, and will be tried until it is settled", body = Tried),
-        (status = 409, description = "Nothing can be sent as things are", body = Refusal)))]
+    responses((status = 202, description = "It is on disk, and will be tried until it is settled", body = Tried)))]
 async fn attempt(
     State(app): State<App>,
     managing: Managing,
     Path(id): Path<String>,
-    Body(to): Body<Try>,
+    body: Result<Body<Try>, Refusal>,
 ) -> Result<(StatusCode, Json<Tried>), Refusal> {
     let tenant = managing.tenant(&app, Scope::CreatePhoneTemplates)?;
+    let Body(to) = body?;
     let (to, method) = to.read()?;
     let sent = tenant.try_phone_template(&id, to, method).await?;
     let sent = sent.ok_or_else(unknown)?;

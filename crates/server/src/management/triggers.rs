@@ -220,9 +220,10 @@ pub(super) async fn bind(
     State(app): State<App>,
     managing: Managing,
     Path(trigger): Path<String>,
-    Body(Written { bindings }): Body<Written>,
+    body: Result<Body<Written>, Refusal>,
 ) -> Result<Response, Refusal> {
     let tenant = managing.tenant(&app, Scope::UpdateActions)?;
+    let Body(Written { bindings }) = body?;
     check_trigger(&trigger)?;
     if bindings.len() > 1 {
         return Err(Refusal::invalid_body(&format!(

@@ -120,7 +120,7 @@ async fn the_built_in_twilio_delivers_as_its_provider_says() {
         &attempt,
         json!({ "to": NUMBER, "delivery_method": "voice" }),
     );
-    assert_eq!(refusal(&tried.await), (409, "method_not_offered"));
+    assert_eq!(refusal(&tried.await), (400, "method_not_offered"));
     let mut call = event("a call");
     call["event"]["notification"]["delivery_method"] = json!("voice");
     let sent = send(&server, &call).await;
@@ -146,7 +146,7 @@ async fn the_built_in_twilio_delivers_as_its_provider_says() {
         (409, &json!("provider_disabled"))
     );
     let tried = server.ask("POST", &attempt, json!({ "to": NUMBER })).await;
-    assert_eq!(refusal(&tried), (409, "provider_disabled"));
+    assert_eq!(refusal(&tried), (400, "provider_disabled"));
     assert_eq!(post().await.body["id"], first.body["id"]);
     for (filter, count) in [("true", 1), ("false", 0)] {
         let filtered = format!("{PROVIDERS}?disabled={filter}");
@@ -240,7 +240,7 @@ async fn a_custom_provider_delivers_by_the_tenants_action() {
     );
     let attempt = format!("{path}/try");
     let tried = server.ask("POST", &attempt, json!({ "to": NUMBER })).await;
-    assert_eq!(refusal(&tried), (409, "no_action"));
+    assert_eq!(refusal(&tried), (400, "no_action"));
 
     server.deploy().await;
     let sent = send(&server, &event("by the action")).await;

@@ -206,6 +206,10 @@ impl Server {
             let path = path(&operation, names);
             let told = self.is_told(&headers, "GET", &path, Bytes::new()).await;
             assert_eq!(told.status, 200, "{path}: {told:?}");
+            if path.starts_with("/api/v2/") {
+                let kind = told.kind.as_deref();
+                assert_eq!(kind, Some("application/json; charset=utf-8"), "{path}");
+            }
             all.push((path, told));
         }
         all
@@ -365,4 +369,30 @@ async fn w01_what_another_tenant_has_is_nobodys() {
     }
     let nothing = server.told("GET", ACTIONS, Value::Null, 200).await;
     assert_eq!(nothing["actions"], json!([]));
+}
+
+/// Before there is anything to be found out by asking wrongly.
+#[tokio::test]
+async fn who_may_not_is_told_so_whatever_they_send() {
+    let gate = Gate::open(Mode::Accept).await;
+    let mut server = Server::new(gate.address);
+    server.start();
+    let scopes = [("metrics:read", None), ("receipts:write", Some("acme"))];
+    for (scope, tenant) in scopes {
+        let key = json!({ "tenant": tenant, "scopes": [scope] });
+        let key = server.told("POST", "/v1/keys", key, 201).await;
+        let bearer = format!("Bearer {}", key["key"].as_str().unwrap());
+        for operation in operations().filter(Operation::is_guarded) {
+            let is_it = match &*operation.id {
+                "metrics" => scope == "metrics:read",
+                "receive_receipt" => scope == "receipts:write",
+                _ => false,
+            };
+            let headers = [("authorization", &*bearer), ("content-type", "text/plain")];
+            let sent = Bytes::from_static(b"no JSON");
+            let told = server.is_told(&headers, &operation.method, &operation.template, sent);
+            let told = told.await;
+            assert_eq!(told.status == 403, !is_it, "{}: {told:?}", operation.id);
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Tokens as Auth0's clients ask for them and show them, and what is tried with others. W02, W04, W17 and W18 are attacks of the
 //! catalogue.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::StreamExt as _;
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use super::Server;
@@ -15,6 +17,8 @@ use crate::gate::{Gate, Mode};
 use crate::inbox::client::{self, Answered};
 
 const PROVIDERS: &str = "/api/v2/branding/phone/providers";
+/// How often somebody guesses.
+const TRIES: u32 = 10_000;
 
 /// A client, and its secret.
 pub(super) struct Client {
@@ -459,27 +463,46 @@ async fn w04_keys_and_secrets_are_not_guessed() {
     let server = Server::started("").await;
     let client = server.client("acme", &["read:phone_providers"]).await;
     let (known, rest) = client.secret.split_at("phb_".len() + client.id.len());
-    let mut bodies = HashSet::new();
-    let mut limited = 0;
-    for number in 0..100 {
-        let guess = digest::digest(&digest::SHA256, &[number]);
+    // With the id of a key that there is, and one of none.
+    let guesses = (0..TRIES / 2).flat_map(|number: u32| {
+        let guess = digest::digest(&digest::SHA256, &number.to_be_bytes());
         let guess = URL_SAFE_NO_PAD.encode(guess);
         let guess = &guess[..rest.len().min(guess.len())];
-        // With the id of a key that there is, and one of none.
-        for key in [format!("{known}{guess}"), format!("phb_{guess}{rest}")] {
-            let answered = server.show(PROVIDERS, &key).await;
-            limited += u32::from(answered.status == 429);
+        [format!("{known}{guess}"), format!("phb_{guess}{rest}")]
+    });
+    let server = &server;
+    let answers = futures_util::stream::iter(guesses)
+        .map(async |key: String| {
+            let bearer = format!("Bearer {key}");
+            let request = http::Request::get(format!("{}{PROVIDERS}", server.url))
+                .header("authorization", bearer)
+                .body(Full::default());
+            let response = server.client.request(request.unwrap()).await.unwrap();
+            let (status, headers) = (response.status(), response.headers());
             assert_eq!(
-                answered.header("retry-after").is_some(),
-                answered.status == 429,
-                "{answered:?}"
+                headers.contains_key("retry-after"),
+                status == 429,
+                "{response:?}"
             );
-            bodies.insert(answered.body);
-        }
+            let body = response.into_body().collect().await.unwrap();
+            (status.as_u16(), body.to_bytes())
+        })
+        .buffer_unordered(16);
+    let mut all: HashMap<_, u32> = HashMap::new();
+    let mut answers = std::pin::pin!(answers);
+    while let Some(answer) = answers.next().await {
+        *all.entry(answer).or_default() += 1;
     }
-    assert!(limited > 100, "{limited}");
     // Nothing tells them apart, but that there were too many.
-    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert_eq!(all.len(), 2, "{all:?}");
+    for ((status, _), count) in &all {
+        let is_most = *count > TRIES / 2;
+        assert_eq!(
+            (*status, is_most),
+            (if is_most { 429 } else { 401 }, is_most),
+            "{all:?}"
+        );
+    }
     // W17: it counts who is connected, whatever they say of themselves.
     let spoofed = [
         ("authorization", "Bearer phb_x"),
@@ -567,6 +590,32 @@ async fn w17_a_host_that_somebody_makes_up_settles_nothing() {
     // The operator asks for the tenant of the host, or the one that is named, and not for two.
     assert_eq!(get("acme.pb.example", &server.key).await, 200);
     assert_eq!(get("pb.example", &server.key).await, 400);
+}
+
+#[tokio::test]
+async fn w17_a_trusted_proxy_says_who_asks() {
+    let server = Server::started("[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n").await;
+    let client = server.client("acme", &["read:logs"]).await;
+    let guess = async |said: &str| {
+        let headers = [("authorization", "Bearer phb_x"), ("x-forwarded-for", said)];
+        let answered = server.exchange("GET", PROVIDERS, &headers, "").await;
+        answered.status.as_u16()
+    };
+    let mut tries = 0;
+    while guess("203.0.113.9, 198.51.100.7").await != 429 {
+        tries += 1;
+        assert!(tries < 200, "nobody is refused");
+    }
+    // Another of the proxy's callers is not, and saying that one is another is of no use.
+    assert_eq!(guess("198.51.100.8").await, 401);
+    assert_eq!(guess("198.51.100.8, 198.51.100.7").await, 429);
+    // And the log tells who it was.
+    let asked = server.asked(&client);
+    let headers = [("x-forwarded-for", "2001:db8::7")];
+    let answered = server.ask_token(&headers, &asked).await;
+    let token = answered.json()["access_token"].as_str().unwrap().to_owned();
+    let logs = server.show("/api/v2/logs", &token).await.json();
+    assert_eq!(logs[0]["ip"], "2001:db8::7", "{logs:#}");
 }
 
 #[tokio::test]
