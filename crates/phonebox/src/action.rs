@@ -168,7 +168,12 @@ impl Action {
     pub fn load(&self, runtime: &Runtime, tenant: &str) -> Result<LoadedAction, LoadError> {
         match &self.checked().source {
             Some(source) => {
-                runtime.load_javascript(tenant, self.digest(), source, javascript::engine)
+                let loaded =
+                    runtime.load_javascript(tenant, self.digest(), source, javascript::engine);
+                loaded.map_err(|error| match error {
+                    LoadError::Source(error) => javascript::explain(source, error).into(),
+                    other => other,
+                })
             }
             None => runtime.load_digested(tenant, self.digest(), self.component()),
         }

@@ -170,15 +170,14 @@ impl RunError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Returned { .. } => Some(
-                "an error from `deliver` is taken for a bug and not tried again; return `retry` or \
-                 `drop` for what a provider answers",
+                "an error is taken for a bug and not tried again; retry or drop for what a provider answers: by \
+                 `api.notification` in JavaScript, elsewhere by what `deliver` returns",
             ),
             Self::Host => None,
             Self::Trapped { .. } => Some(
-                "what a panic says and where it happened is in the log; a stack that is too small is set in \
-                 build.rs",
+                "look for recursion that goes too deep; what a panic says and where it happened is in the log",
             ),
-            Self::Exited => Some("return from `deliver`; do not call exit"),
+            Self::Exited => Some("return instead; do not call exit"),
             Self::CpuExceeded { .. } | Self::FuelExceeded { .. } => {
                 Some("look for a loop that does not end; waiting for a provider costs nothing")
             }

@@ -12,7 +12,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::{MANIFEST_SECTION, Refusal};
 
-pub use source::{Source, examine, modules};
+pub use source::{Source, examine, explain, modules};
 
 /// The custom section that holds an action's source.
 pub const SOURCE_SECTION: &str = "phonebox:action.js";

@@ -63,8 +63,12 @@ const ABSENT: &[&str] = &[
 ];
 /// Errors that are told of one source.
 const ERRORS: usize = 20;
-/// Origins that are taken from one source.
+/// Origins that are taken from one source, and names of secrets.
 const ORIGINS: usize = 64;
+/// Likely mistakes of one kind that are told of one source.
+const MISTAKES: usize = 5;
+/// What a handler is written like.
+const HANDLER: &str = "exports.onExecuteCustomPhoneProvider = async function(event, api) { }";
 
 /// What a source says of itself.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -72,6 +76,12 @@ const ORIGINS: usize = 64;
 pub struct Source {
     /// The https origins that stand in its texts, each once, in their order.
     pub origins: Vec<String>,
+    /// The secrets that it reads by a name that stands in it, each once, with the line where it does so first.
+    pub secrets: Vec<(String, u32)>,
+    /// What is likely not meant, though it is JavaScript.
+    pub mistakes: Vec<BuildError>,
+    /// Whether it sends requests, as far as that shows.
+    pub requests: bool,
 }
 
 /// Reads a source, and which npm packages it was written for, as `name` or `name@version`, without running it.
@@ -95,15 +105,23 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
     // What may be required, if nothing but the end follows.
     let mut about_to = None;
     let mut redefined = false;
-    // The last three tokens before this one.
-    let mut before = [Token::Start; 3];
+    let mut mistakes = Mistakes::default();
+    let mut reads = Reads::default();
+    // The last four tokens before this one.
+    let mut before = [Token::Start; 4];
     while let Some((token, at)) = reader.next() {
+        // `a?.b` reads what `a.b` does.
+        if token == Token::Sign(b'?') && reader.peek(0) == Some(b'.') {
+            continue;
+        }
+        reads.see(before, token, at, &reader);
+        mistakes.see(before, token, at, &reader);
         let asked = about_to.take();
         match token {
             Token::Text(text) => {
                 origins(text, reader.goes_on(), &mut found.origins);
-                if let [.., Token::Name("require"), Token::Sign(b'(')] = before
-                    && before[0] != Token::Sign(b'.')
+                if let [_, last, Token::Name("require"), Token::Sign(b'(')] = before
+                    && last != Token::Sign(b'.')
                     && !reader.goes_on()
                     && !reader.within_try()
                 {
@@ -115,11 +133,21 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
                 redefined |= matches!(last, Token::Name("var" | "let" | "const" | "function"));
                 redefined |= reader.in_parameters();
             }
+            Token::Name("fetch") => found.requests = true,
             Token::Sign(b')') => required.extend(asked),
             _ => {}
         }
-        before = [before[1], before[2], token];
+        before = [before[1], before[2], before[3], token];
     }
+    found.requests |= required
+        .iter()
+        .any(|(name, _)| PACKAGES.contains(name) && *name != "uuid");
+    found.secrets = reads
+        .found
+        .into_iter()
+        .map(|(name, at)| (shown(name), place(source, at).0))
+        .collect();
+    found.mistakes = mistakes.tell(source);
     if !redefined {
         let absent = required.into_iter().filter(|(name, _)| !has(name));
         let room = ERRORS.saturating_sub(errors.len());
@@ -138,6 +166,182 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
 
 const BUNDLE: &str = "dependencies are bundled on the author's machine, with `npx esbuild action.js --bundle \
                       --format=cjs --platform=browser`, for example, and what that writes is uploaded";
+
+/// What an error of the engine's is in words that say how to mend it, where it is one that those who come from Auth0 make often.
+pub fn explain(source: &str, error: BuildError) -> BuildError {
+    let Some(line) = error.line.filter(|_| error.id == "syntax_error") else {
+        return error;
+    };
+    let text = source
+        .lines()
+        .nth(line.saturating_sub(1) as usize)
+        .unwrap_or_default();
+    let before: String = text
+        .chars()
+        .take(error.column.unwrap_or(1).saturating_sub(1) as usize)
+        .collect();
+    let first = text
+        .split(|c: char| !c.is_alphanumeric())
+        .find(|word| !word.is_empty());
+    let (id, message) = if ends_with_word(&before, "await") {
+        (
+            "await_outside_async",
+            format!(
+                "`await` is there in async functions only: write `async` before the function that this is in, as in \"{HANDLER}\""
+            ),
+        )
+    } else if matches!(first, Some("import" | "export")) {
+        (
+            "module_syntax",
+            "an action is a CommonJS module: `export` is written `exports.NAME = `, and `import` is written `const NAME = \
+             require('PACKAGE')`"
+                .to_owned(),
+        )
+    } else {
+        return error;
+    };
+    BuildError {
+        id: id.to_owned(),
+        message,
+        ..error
+    }
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    text.trim_end().strip_suffix(word).is_some_and(|rest| {
+        !rest.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.'))
+    })
+}
+
+/// The secrets that a source reads: `event.secrets.NAME`, `secrets['NAME']`, `const { NAME } = event.secrets`, and
+/// `{ secrets: { NAME } }` in a pattern.
+#[derive(Default)]
+struct Reads<'a> {
+    found: Vec<(&'a str, usize)>,
+    /// Of each brace that is open, whether it is that of secrets, and the names that stand first in it.
+    open: Vec<(bool, Vec<(&'a str, usize)>)>,
+    /// The names in the brace that has just been closed, and the token that must come next for them to be of secrets.
+    closed: Option<(Vec<(&'a str, usize)>, Token<'static>)>,
+}
+
+impl<'a> Reads<'a> {
+    fn see(&mut self, before: [Token<'a>; 4], token: Token<'a>, at: usize, reader: &Reader<'a>) {
+        const SECRETS: Token<'static> = Token::Name("secrets");
+        if let Some((names, next)) = self.closed.take() {
+            match (next, token) {
+                (Token::Sign(b'='), Token::Sign(b'=')) => self.closed = Some((names, SECRETS)),
+                (SECRETS, Token::Name("event") | Token::Sign(b'.')) => {
+                    self.closed = Some((names, SECRETS));
+                }
+                (SECRETS, SECRETS) if reader.peek(0) != Some(b'.') => self.add(names),
+                _ => {}
+            }
+        }
+        match token {
+            Token::Sign(b'{') => {
+                let of_secrets = matches!(before, [.., SECRETS, Token::Sign(b':')]);
+                self.open.push((of_secrets, Vec::new()));
+            }
+            Token::Sign(b'}') => {
+                if let Some((of_secrets, names)) = self.open.pop() {
+                    if of_secrets {
+                        self.add(names);
+                    } else {
+                        self.closed = Some((names, Token::Sign(b'=')));
+                    }
+                }
+            }
+            Token::Name(name) => match before {
+                [
+                    Token::Name("event"),
+                    Token::Sign(b'.'),
+                    SECRETS,
+                    Token::Sign(b'.'),
+                ] if reader.peek(0) != Some(b'(') => {
+                    self.add(vec![(name, at)]);
+                }
+                [_, last, SECRETS, Token::Sign(b'.')]
+                    if last != Token::Sign(b'.') && reader.peek(0) != Some(b'(') =>
+                {
+                    self.add(vec![(name, at)]);
+                }
+                [.., Token::Sign(b'{' | b',')] => {
+                    if let Some((_, names)) = self.open.last_mut()
+                        && names.len() < ORIGINS
+                    {
+                        names.push((name, at));
+                    }
+                }
+                _ => {}
+            },
+            Token::Text(name) if matches!(before, [.., SECRETS, Token::Sign(b'[')]) => {
+                self.add(vec![(name, at)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, names: Vec<(&'a str, usize)>) {
+        for (name, at) in names {
+            if self.found.len() < ORIGINS && !self.found.iter().any(|(known, _)| *known == name) {
+                self.found.push((name, at));
+            }
+        }
+    }
+}
+
+/// Where a source does what is JavaScript, and likely not meant.
+#[derive(Default)]
+struct Mistakes {
+    /// `event.secret`, which there is not.
+    secret: Vec<usize>,
+    /// `'${name}'`, which is no template.
+    template: Vec<usize>,
+}
+
+impl Mistakes {
+    fn see(&mut self, before: [Token<'_>; 4], token: Token<'_>, at: usize, reader: &Reader<'_>) {
+        match token {
+            Token::Name("secret")
+                if matches!(before, [.., Token::Name("event"), Token::Sign(b'.')]) =>
+            {
+                self.secret.push(at);
+            }
+            Token::Text(text) if reader.quote == Some(b'\'') || reader.quote == Some(b'"') => {
+                let is_value = |(at, _): (usize, &str)| {
+                    text.as_bytes()
+                        .get(at + 2)
+                        .is_some_and(|byte| is_name(*byte))
+                        && text.get(at..).is_some_and(|rest| rest.contains('}'))
+                };
+                if text.match_indices("${").any(is_value) {
+                    self.template.push(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell(self, source: &str) -> Vec<BuildError> {
+        let all = |places: Vec<usize>, id: &'static str, message: &'static str| {
+            places
+                .into_iter()
+                .take(MISTAKES)
+                .map(move |at| located(source, at, id, message))
+        };
+        let secret = all(
+            self.secret,
+            "event_secret",
+            "there is no event.secret: the secrets are in event.secrets",
+        );
+        let template = all(
+            self.template,
+            "quoted_template",
+            "${…} is a value only in a template, which stands between backticks; between quotes it is sent as it is written",
+        );
+        secret.chain(template).collect()
+    }
+}
 
 /// The names of what may be required without bundling it.
 pub fn modules() -> impl Iterator<Item = &'static str> {
@@ -202,14 +406,23 @@ fn absence(source: &str, name: &str, at: usize) -> BuildError {
 }
 
 fn located(source: &str, at: usize, id: &str, message: &str) -> BuildError {
+    let (line, column) = place(source, at);
+    BuildError {
+        line: Some(line),
+        column: Some(column),
+        ..BuildError::new(id, message)
+    }
+}
+
+/// The line and the column of a byte, from 1.
+fn place(source: &str, at: usize) -> (u32, u32) {
     let before = source.get(..at).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    BuildError {
-        line: Some(number(before.matches('\n').count() + 1)),
-        column: Some(number(line.chars().count() + 1)),
-        ..BuildError::new(id, message)
-    }
+    (
+        number(before.matches('\n').count() + 1),
+        number(line.chars().count() + 1),
+    )
 }
 
 /// A stranger's text as it may be shown.
@@ -282,6 +495,8 @@ struct Reader<'a> {
     tries: usize,
     /// Whether the text that was read last goes on with a value.
     goes_on: bool,
+    /// What stands around the text that was read last, if that is no template.
+    quote: Option<u8>,
 }
 
 impl<'a> Reader<'a> {
@@ -294,6 +509,7 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             tries: 0,
             goes_on: false,
+            quote: None,
         }
     }
 
@@ -407,6 +623,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.goes_on = false;
+        self.quote = Some(quote);
         self.cut(begin)
     }
 
@@ -414,6 +631,7 @@ impl<'a> Reader<'a> {
     fn template(&mut self) -> Token<'a> {
         let begin = self.at;
         self.goes_on = false;
+        self.quote = None;
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'\\' => self.at += 2,
@@ -553,6 +771,91 @@ mod tests {
             "(function(require, module) { require('./inner') })(load, {}); exports.x = 1;";
         let none: [&str; 0] = [];
         assert_eq!(examine(bundled, &none), Ok(Source::default()));
+    }
+
+    #[test]
+    fn the_secrets_that_a_source_reads_are_found() {
+        let source = "
+            const { A, B: renamed, ...rest } = event.secrets;
+            exports.h = async ({ notification, secrets: { C, D = 'x' } }, api) => {
+              const { E } = secrets, { F } = other.things;
+              use(event.secrets.G, event?.secrets?.H, secrets['I'], secrets.J, event.secrets.A);
+              module.secrets.K; secrets.get(L); const { M } = event; ({ N: 1 });
+            };";
+        let none: [&str; 0] = [];
+        let found = examine(source, &none).unwrap().secrets;
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, line)| (name.as_str(), *line))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("A", 2),
+                ("B", 2),
+                ("C", 3),
+                ("D", 3),
+                ("E", 4),
+                ("G", 5),
+                ("H", 5),
+                ("I", 5),
+                ("J", 5)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_likely_not_meant_is_told_with_its_place() {
+        let source = "const a = event.secret.TOKEN;\nconst b = 'to ${name}', c = `to ${name}`, d = '$ {}', e = '${', f = \"${x}\";\n\
+                      event.secrets.A; my.secret; // event.secret '${no}'\n";
+        let none: [&str; 0] = [];
+        let found = examine(source, &none).unwrap();
+        let told: Vec<_> = found
+            .mistakes
+            .iter()
+            .map(|one| (one.id.as_str(), one.line, one.column))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("event_secret", Some(1), Some(17)),
+                ("quoted_template", Some(2), Some(11)),
+                ("quoted_template", Some(2), Some(69)),
+            ],
+            "{found:?}"
+        );
+        assert!(!found.requests);
+        for source in ["await fetch(url)", "const axios = require('axios');"] {
+            assert!(examine(source, &none).unwrap().requests, "{source}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_engine_are_explained() {
+        let error = |line, column| BuildError {
+            line: Some(line),
+            column: Some(column),
+            ..BuildError::new("syntax_error", "SyntaxError: expecting ';'")
+        };
+        for (source, line, column, id) in [
+            (
+                "f = () => {\n  const x = await y();\n}",
+                2,
+                19,
+                "await_outside_async",
+            ),
+            ("  export default async () => {};", 1, 3, "module_syntax"),
+            ("import x from 'y';", 1, 8, "module_syntax"),
+            ("const my_await y;", 1, 16, "syntax_error"),
+            ("a = important;;", 9, 9, "syntax_error"),
+        ] {
+            let explained = explain(source, error(line, column));
+            assert_eq!(
+                (&*explained.id, explained.line),
+                (id, Some(line)),
+                "{source}"
+            );
+        }
     }
 
     #[test]

@@ -240,6 +240,18 @@ async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
             (None, None),
         ),
         (
+            "exports.onExecuteCustomPhoneProvider = (event) => {\n  const sent = await fetch('https://x.example');\n};",
+            "await_outside_async",
+            "write `async` before",
+            (Some(2), Some(22)),
+        ),
+        (
+            "import axios from 'axios';",
+            "module_syntax",
+            "const NAME = require('PACKAGE')",
+            (Some(1), Some(8)),
+        ),
+        (
             "exports.onExecuteSendPhoneMessage = async (event) => {};",
             "missing_handler",
             "It exports onExecuteSendPhoneMessage",
@@ -301,6 +313,34 @@ async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
     asked.dependencies = vec!["aws4".to_owned(), "uuid".to_owned()];
     let error = Action::from_javascript(HANDLER, asked).unwrap_err();
     assert!(error.to_string().contains("the dependency aws4"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_deploys_is_told_what_a_source_asks_for() {
+    let phonebox = phonebox().await;
+    let source = "exports.onExecuteCustomPhoneProvider = async (event) => {\n  const { SID, TOKEN } = event.secrets;\n  \
+                  await fetch('https://api.twilio.com/' + event.secret.FROM, { body: 'To=${SID}' });\n};";
+    let notes = |source: &str, secrets: &[(&str, &str)]| {
+        let action = Action::from_javascript(source, JavascriptOptions::new("sms")).unwrap();
+        let secrets = secrets.iter().copied().collect();
+        phonebox.deploy("acme", &action, secrets).unwrap().notes()
+    };
+    assert_eq!(
+        notes(source, &[("SID", "AC0123456789")]),
+        [
+            "there is no event.secret: the secrets are in event.secrets (line 3, column 49)",
+            "${…} is a value only in a template, which stands between backticks; between quotes it is sent as it is written \
+             (line 3, column 70)",
+            "the source reads event.secrets.TOKEN (line 2), and no such secret is set",
+            "the action may reach https://api.twilio.com",
+        ]
+    );
+    let nowhere = notes(
+        &HANDLER.replace("{}", "{ fetch(event.configuration.url) }"),
+        &[],
+    );
+    assert!(nowhere[0].contains("may reach nothing"), "{nowhere:?}");
+    assert!(notes(HANDLER, &[]).is_empty());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
     reason = "a test that panics has found something"
 )]
 
+mod conformance;
 mod deliveries;
 mod embed;
 #[allow(dead_code, reason = "these tests use a part of it")]

@@ -15,17 +15,20 @@ pub(crate) fn add(object: &Object<'_>) -> Result<()> {
 }
 
 fn hash<'js>(ctx: Ctx<'js>, algorithm: String, data: Bytes<'js>) -> Result<Bytes<'js>> {
-    let data = bytes(&data);
-    let digest = match algorithm.as_str() {
+    let digest = digest(&ctx, &algorithm, &bytes(&data))?;
+    TypedArray::new(ctx, digest)
+}
+
+pub(crate) fn digest(ctx: &Ctx<'_>, algorithm: &str, data: &[u8]) -> Result<Vec<u8>> {
+    Ok(match algorithm {
         "md5" => Md5::digest(data).to_vec(),
         "sha1" => Sha1::digest(data).to_vec(),
         "sha224" => Sha224::digest(data).to_vec(),
         "sha256" => Sha256::digest(data).to_vec(),
         "sha384" => Sha384::digest(data).to_vec(),
         "sha512" => Sha512::digest(data).to_vec(),
-        _ => return Err(wrong(&ctx, "unknown hash")),
-    };
-    TypedArray::new(ctx, digest)
+        _ => return Err(wrong(ctx, "unknown hash")),
+    })
 }
 
 fn hmac<'js>(

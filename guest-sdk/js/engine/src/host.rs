@@ -1,11 +1,11 @@
 //! What the prelude has of phonebox and of Rust: one object of functions, each a conversion.
 
 use rquickjs::function::{Func, Opt};
-use rquickjs::{Array, Ctx, Exception, IntoJs, Object, Result, TypedArray, Value};
+use rquickjs::{Array, Ctx, Exception, IntoJs, Object, Promise, Result, TypedArray, Value};
 
 use crate::bindings::phonebox::action::{cache, http, log, secrets};
 use crate::bindings::phonebox::javascript::engine as host;
-use crate::{encoding, hash, url};
+use crate::{encoding, hash, sign, url};
 
 /// QuickJS's `Date.now`.
 #[unsafe(no_mangle)]
@@ -26,9 +26,11 @@ pub(crate) fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     object.set("cacheDelete", Func::from(cache_delete))?;
     object.set("start", Func::from(start))?;
     object.set("cancel", Func::from(host::cancel))?;
+    object.set("promise", Func::from(promise))?;
     object.set("package", Func::from(crate::engine::package))?;
     encoding::add(&object)?;
     hash::add(&object)?;
+    sign::add(&object)?;
     url::add(&object)?;
     Ok(object)
 }
@@ -50,6 +52,20 @@ fn write_log(level: u32, message: String) {
         _ => log::Level::Error,
     };
     log::write(level, &message);
+}
+
+/// How far a promise is, and what it is settled with.
+fn promise<'js>(ctx: Ctx<'js>, promise: Promise<'js>) -> Result<Array<'js>> {
+    let (state, value) = match promise.result::<Value<'js>>() {
+        None => ("pending", Value::new_undefined(ctx.clone())),
+        Some(Ok(value)) => ("fulfilled", value),
+        // It is thrown to whoever asks, and taken back.
+        Some(Err(_)) => ("rejected", ctx.catch()),
+    };
+    let told = Array::new(ctx)?;
+    told.set(0, state)?;
+    told.set(1, value)?;
+    Ok(told)
 }
 
 fn random(ctx: Ctx<'_>, length: u32) -> Result<Bytes<'_>> {

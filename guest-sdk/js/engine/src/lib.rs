@@ -14,6 +14,7 @@ mod encoding;
 mod engine;
 mod hash;
 mod host;
+mod sign;
 mod url;
 
 mod bindings {

@@ -44,9 +44,7 @@
     }
     dispatchEvent(event) {
       event.target = this;
-      const handler = this[`on${event.type}`];
       const of = [...(this.#listeners.get(event.type) ?? [])];
-      if (typeof handler === 'function') of.unshift({ listener: handler });
       for (const { listener, once } of of) {
         if (once) this.removeEventListener(event.type, listener);
         try {
@@ -63,13 +61,18 @@
 
   const own = Symbol('own');
   class AbortSignal extends EventTarget {
-    #reason; #aborted = false;
-    onabort = null;
+    #reason; #aborted = false; #onabort = null;
     constructor(key) {
       if (key !== own) throw Object.assign(new TypeError('Illegal constructor'), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
       super();
     }
     get aborted() { return this.#aborted; }
+    get onabort() { return this.#onabort; }
+    set onabort(handler) {
+      if (this.#onabort !== null) this.removeEventListener('abort', this.#onabort);
+      this.#onabort = typeof handler === 'function' ? handler : null;
+      if (this.#onabort !== null) this.addEventListener('abort', this.#onabort);
+    }
     get reason() { return this.#reason; }
     throwIfAborted() { if (this.#aborted) throw this.#reason; }
     static abort(reason) {

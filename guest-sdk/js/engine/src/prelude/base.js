@@ -16,13 +16,45 @@
     }
   };
 
+  // ---- The stacks of errors, as V8 has them: what it is, then a line for each frame, of the action's own alone.
+
+  const { get: rawStack } = Object.getOwnPropertyDescriptor(Error.prototype, 'stack');
+  const own = (value) => ({ value, writable: true, configurable: true, enumerable: false });
+  const withHead = (error, raw) => {
+    const frames = raw.split('\n').filter((line) => line !== '' && !/\((native|missing|phonebox:.*)\)$/.test(line));
+    // What made the error itself is no place that it comes from.
+    const makers = new Set();
+    for (let at = Object.getPrototypeOf(error); at !== null && at !== Error.prototype; at = Object.getPrototypeOf(at)) {
+      if (Object.hasOwn(at, 'constructor') && typeof at.constructor === 'function') makers.add(at.constructor.name);
+    }
+    while (frames.length > 0 && makers.has(/^ +at (\S+) \(/.exec(frames[0])?.[1])) frames.shift();
+    return [Error.prototype.toString.call(error), ...frames.map((frame) => frame.replace(/at <anonymous> \((.*)\)$/, 'at $1'))].join('\n');
+  };
+  Object.defineProperty(Error.prototype, 'stack', {
+    get() {
+      const raw = this === Error.prototype ? undefined : rawStack.call(this);
+      if (typeof raw !== 'string') return raw;
+      const stack = withHead(this, raw);
+      Reflect.defineProperty(this, 'stack', own(stack));
+      return stack;
+    },
+    set(value) { Reflect.defineProperty(this, 'stack', own(value)); },
+    configurable: true, enumerable: false,
+  });
+  const { captureStackTrace: capture } = Error;
+  Error.captureStackTrace = function captureStackTrace(target, until) {
+    capture(target, until);
+    const { value } = Object.getOwnPropertyDescriptor(target, 'stack') ?? {};
+    if (typeof value === 'string') Object.defineProperty(target, 'stack', own(withHead(target, value)));
+  };
+
   // An error's frames that are in the action's own file: `helper (action.js:3:10)`.
   const framesOf = (error) => {
     const stack = error !== null && typeof error === 'object' && typeof error.stack === 'string' ? error.stack : '';
     const frames = [];
     for (const line of stack.split('\n')) {
       const frame = /^\s*at (.*action\.js:\d+(?::\d+)?\)?)$/.exec(line);
-      if (frame !== null) frames.push(frame[1].replace(/^<anonymous> \((.*)\)$/, '$1'));
+      if (frame !== null) frames.push(frame[1]);
     }
     return frames;
   };
@@ -31,7 +63,14 @@
     if (!(thrown instanceof Error || thrown instanceof DOMException)) {
       return typeof thrown === 'string' ? thrown : internals.inspect(thrown);
     }
+    if (thrown.phoneboxId !== undefined) return thrown.message;
     const head = thrown.message ? `${thrown.name}: ${thrown.message}` : `${thrown.name}`;
+    if (thrown instanceof ReferenceError && thrown.message === 'Intl is not defined') {
+      return `${head}: phonebox's engine has none; write the format out, or bundle a package that has one`;
+    }
+    if (thrown instanceof ReferenceError && thrown.message === 'await is not defined') {
+      return `${head}: it is there in async functions only`;
+    }
     const cause = thrown.cause;
     return cause instanceof Error && cause.message ? `${head}: ${cause.message}` : head;
   };
@@ -44,7 +83,9 @@
     if (internals.inHandler && frames.length > 0) message += `, at ${frames.slice(0, 4).join(' < ')}`;
     const id = (thrown !== null && typeof thrown === 'object' && thrown.phoneboxId) ||
       (thrown instanceof SyntaxError ? 'syntax_error' : 'top_level_error');
-    return [id, message.toWellFormed(), at ? Number(at[1]) : undefined, at?.[2] ? Number(at[2]) : undefined];
+    // The engine has no place for what comes before a function's first statement, but for the line before the function.
+    const line = at === null ? undefined : Math.max(1, Number(at[1]));
+    return [id, message.toWellFormed(), line, at?.[2] && at[1] !== '0' ? Number(at[2]) : undefined];
   };
 
   // Promises that were rejected with nobody to hear of it, and why.
@@ -71,6 +112,15 @@
     },
     writable: true, configurable: true, enumerable: false,
   });
+
+  const { any } = Promise;
+  Object.defineProperty(Promise, 'any', own(function any_(promises) {
+    return any.call(this, promises).catch((error) => {
+      if (error instanceof AggregateError && error.message === '') Object.defineProperty(error, 'message', own('All promises were rejected'));
+      throw error;
+    });
+  }));
+  Object.defineProperty(Promise.any, 'name', { value: 'any', configurable: true });
 
   const process = {
     argv: [], env: {}, exitCode: undefined, pid: 1, platform: 'linux', arch: 'wasm32', title: 'phonebox',

@@ -99,6 +99,15 @@
     `Received ${value === null || value === undefined ? value : `type ${typeof value}`}`,
   ), { code: 'ERR_INVALID_ARG_TYPE' });
 
+  const outOfRange = (message) => Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+  const sized = (size) => {
+    if (typeof size !== 'number') {
+      throw Object.assign(new TypeError(`The "size" argument must be of type number. Received type ${typeof size}`), { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    if (!(size >= 0 && size <= 2 ** 30)) throw outOfRange(`The value of "size" is out of range. It must be >= 0 && <= ${2 ** 30}. Received ${size}`);
+    return size;
+  };
+
   class Buffer extends Uint8Array {
     static poolSize = 8192;
     static from(value, encodingOrOffset, length) {
@@ -115,11 +124,11 @@
     }
     static of(...bytes) { return Buffer.from(bytes); }
     static alloc(size, fill, encoding) {
-      const buffer = new Buffer(size);
+      const buffer = new Buffer(sized(size));
       return fill === undefined ? buffer : buffer.fill(fill, 0, size, encoding);
     }
-    static allocUnsafe(size) { return new Buffer(size); }
-    static allocUnsafeSlow(size) { return new Buffer(size); }
+    static allocUnsafe(size) { return new Buffer(sized(size)); }
+    static allocUnsafeSlow(size) { return new Buffer(sized(size)); }
     static isBuffer(value) { return value instanceof Buffer; }
     static isEncoding(encoding) { return ENCODINGS[`${encoding}`.toLowerCase()] !== undefined; }
     static byteLength(value, encoding) {
@@ -182,6 +191,14 @@
       }
       return -1;
     }
+    lastIndexOf(value, from = this.length, encoding = undefined) {
+      if (typeof value === 'number') return super.lastIndexOf(value & 255, Math.min(from, this.length - 1));
+      const bytes = typeof value === 'string' ? encoded(value, encoding) : value;
+      for (let at = Math.min(from, this.length - bytes.length); at >= 0; at -= 1) {
+        if (bytes.every((byte, index) => this[at + index] === byte)) return at;
+      }
+      return -1;
+    }
     includes(value, from, encoding) { return this.indexOf(value, from, encoding) >= 0; }
     readUIntBE(offset, length) {
       let value = 0;
@@ -209,15 +226,40 @@
   const asBuffer = (bytes) => new Buffer(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   internals.asBuffer = asBuffer;
 
-  const view = (buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  for (const size of [2, 4, 8]) {
+    const name = `swap${size * 8}`;
+    const swap = function () {
+      if (this.length % size !== 0) {
+        throw Object.assign(new RangeError(`Buffer size must be a multiple of ${size * 8}-bits`), { code: 'ERR_INVALID_BUFFER_SIZE' });
+      }
+      for (let at = 0; at < this.length; at += size) Uint8Array.prototype.subarray.call(this, at, at + size).reverse();
+      return this;
+    };
+    Object.defineProperty(swap, 'name', { value: name });
+    Object.defineProperty(Buffer.prototype, name, { value: swap, writable: true, configurable: true });
+  }
+
+  // A view of it in which there are as many bytes from there on.
+  const view = (buffer, offset, size) => {
+    if (typeof offset !== 'number') {
+      throw Object.assign(new TypeError(`The "offset" argument must be of type number. Received type ${typeof offset}`), { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    if (buffer.length < size) {
+      throw Object.assign(new RangeError('Attempt to access memory outside buffer bounds'), { code: 'ERR_BUFFER_OUT_OF_BOUNDS' });
+    }
+    if (!(offset >= 0 && offset <= buffer.length - size)) {
+      throw outOfRange(`The value of "offset" is out of range. It must be >= 0 and <= ${buffer.length - size}. Received ${offset}`);
+    }
+    return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  };
   for (const [name, size, kind] of [
     ['UInt8', 1, 'Uint8'], ['Int8', 1, 'Int8'], ['UInt16', 2, 'Uint16'], ['Int16', 2, 'Int16'], ['UInt32', 4, 'Uint32'],
     ['Int32', 4, 'Int32'], ['BigUInt64', 8, 'BigUint64'], ['BigInt64', 8, 'BigInt64'], ['Float', 4, 'Float32'], ['Double', 8, 'Float64'],
   ]) {
     for (const [order, little] of size === 1 ? [['', true]] : [['LE', true], ['BE', false]]) {
-      const read = { [`read${name}${order}`](offset = 0) { return view(this)[`get${kind}`](offset, little); } };
+      const read = { [`read${name}${order}`](offset = 0) { return view(this, offset, size)[`get${kind}`](offset, little); } };
       const write = {
-        [`write${name}${order}`](value, offset = 0) { view(this)[`set${kind}`](offset, value, little); return offset + size; },
+        [`write${name}${order}`](value, offset = 0) { view(this, offset, size)[`set${kind}`](offset, value, little); return offset + size; },
       };
       for (const [key, method] of [...Object.entries(read), ...Object.entries(write)]) {
         for (const alias of [key, key.replace('UInt', 'Uint')]) {

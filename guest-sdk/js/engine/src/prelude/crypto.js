@@ -27,6 +27,12 @@
       this.#parts.push(dataOf(data, encoding).slice());
       return this;
     }
+    copy() {
+      if (this.#done) throw Object.assign(new Error('Digest already called'), { code: 'ERR_CRYPTO_HASH_FINALIZED' });
+      const copy = new Hash(this.#finish);
+      copy.#parts = [...this.#parts];
+      return copy;
+    }
     digest(encoding) {
       if (this.#done) throw Object.assign(new Error('Digest already called'), { code: 'ERR_CRYPTO_HASH_FINALIZED' });
       this.#done = true;
@@ -34,6 +40,100 @@
       return encoding === undefined || encoding === 'buffer' ? digest : digest.toString(encoding);
     }
   }
+
+  // ---- Keys, and what is signed with them
+
+  const FORMS = { 'PRIVATE KEY': 'pkcs8', 'RSA PRIVATE KEY': 'pkcs1', 'EC PRIVATE KEY': 'sec1', 'PUBLIC KEY': 'spki', 'RSA PUBLIC KEY': 'pkcs1-public' };
+  const fromPem = (pem) => {
+    // Where a key was pasted in one line, \\n stands for the ends of its lines.
+    const found = /-----BEGIN ([A-Z ]+)-----([\s\S]+?)-----END \1-----/.exec(pem.replaceAll('\\n', '\n'));
+    if (found === null) {
+      throw Object.assign(new Error('the key is not PEM, which begins with -----BEGIN PRIVATE KEY-----; if it is a secret, it must be revealed: of a sealed one the code has a placeholder'), { code: 'ERR_OSSL_UNSUPPORTED' });
+    }
+    const form = FORMS[found[1]];
+    if (form === undefined) throw new Error(`a key cannot be read from PEM of "${found[1]}"; there are ${Object.keys(FORMS).join(', ')}`);
+    return host.keyOf(form, host.encode(found[2].replace(/\s/g, ''), 'base64'));
+  };
+  class KeyObject {
+    #key;
+    constructor(key) { this.#key = key; }
+    static keyOf(object) { return object.#key; }
+    get type() { return this.#key.type; }
+    get asymmetricKeyType() { return this.#key.kind; }
+    get symmetricKeySize() { return this.#key.type === 'secret' ? this.#key.der.length : undefined; }
+    export(options) {
+      const { type, der } = this.#key;
+      if (type === 'secret') return asBuffer(der.slice());
+      if (options?.format === 'der') return asBuffer(der.slice());
+      const lines = host.decode(der, 'base64').match(/.{1,64}/g).join('\n');
+      const label = type === 'private' ? 'PRIVATE KEY' : 'PUBLIC KEY';
+      return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+    }
+  }
+  const { keyOf } = KeyObject;
+  delete KeyObject.keyOf;
+
+  // A key of a type, from whatever Node takes for one.
+  const readKey = (given, type) => {
+    let key;
+    if (given instanceof KeyObject) key = keyOf(given);
+    else if (given instanceof CryptoKey) key = held.get(given);
+    else if (typeof given === 'string') key = fromPem(given);
+    else if (bytesOf(given) !== undefined) key = fromPem(host.decode(bytesOf(given), 'utf8'));
+    else if (given !== null && typeof given === 'object' && given.key !== undefined) {
+      if (given.passphrase !== undefined) throw new Error('keys with a passphrase are not available in phonebox actions');
+      key = given.format === 'der' ? host.keyOf(type === 'public' && given.type === 'pkcs1' ? 'pkcs1-public' : given.type, bytesOf(given.key)) : readKey(given.key, type);
+    } else {
+      throw Object.assign(new TypeError('The "key" argument must be a text of PEM, a Buffer, a KeyObject or an object with a key.'), { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    if (type === 'public' && key.type === 'private') key = { type, kind: key.kind, der: host.publicOf(key.kind, key.der) };
+    if (key.type !== type) throw Object.assign(new TypeError(`Invalid key object type ${key.type}, expected ${type}.`), { code: 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE' });
+    return key;
+  };
+  const withPadding = (options) => {
+    if (options?.padding !== undefined && options.padding !== RSA_PKCS1_PADDING) throw new Error('RSA signs with the padding of PKCS #1 v1.5 alone in phonebox actions');
+    return options?.dsaEncoding === 'ieee-p1363';
+  };
+  const RSA_PKCS1_PADDING = 1;
+  const signHash = (name) => {
+    const hash = hashOf(name ?? 'sha256');
+    if (hash === 'md5') throw new Error('nothing is signed with MD5');
+    return hash;
+  };
+  const signWith = (name, data, given) => {
+    const [hash, key, plain] = [signHash(name), readKey(given, 'private'), withPadding(given)];
+    const signature = host.sign(key.kind, hash, key.der, data);
+    return asBuffer(key.kind === 'ec' && !plain ? host.toDer(signature) : signature);
+  };
+  const verifyWith = (name, data, given, signature) => {
+    const [hash, key, plain] = [signHash(name), readKey(given, 'public'), withPadding(given)];
+    const bytes = key.kind === 'ec' && !plain ? host.fromDer(signature) : signature;
+    return bytes !== undefined && bytes !== null && host.verify(key.kind, hash, key.der, data, bytes);
+  };
+  class Signing {
+    #hash; #parts = [];
+    constructor(hash) { this.#hash = signHash(hash); }
+    update(data, encoding) { this.#parts.push(dataOf(data, encoding).slice()); return this; }
+    end(data, encoding) { return data === undefined ? this : this.update(data, encoding); }
+    write(data, encoding) { this.update(data, encoding); return true; }
+    static whole(signing) { return [signing.#hash, Buffer.concat(signing.#parts)]; }
+  }
+  const { whole } = Signing;
+  delete Signing.whole;
+  class Sign extends Signing {
+    sign(key, encoding) {
+      const signature = signWith(...whole(this), key);
+      return encoding === undefined || encoding === 'buffer' ? signature : signature.toString(encoding);
+    }
+  }
+  class Verify extends Signing {
+    verify(key, signature, encoding) { return verifyWith(...whole(this), key, dataOf(signature, encoding)); }
+  }
+  const called = (callback, make) => {
+    if (typeof callback !== 'function') return make();
+    try { const made = make(); setImmediate(() => callback(null, made)); } catch (error) { setImmediate(() => callback(error)); }
+    return undefined;
+  };
 
   const randomBytes = (size, callback) => {
     const bytes = asBuffer(host.random(size));
@@ -64,32 +164,60 @@
     if (known === undefined) throw new DOMException(`Unrecognized algorithm name: ${name}`, 'NotSupportedError');
     return known;
   };
-  const secret = new WeakMap();
+  // What the keys of the web's crypto hold, which they do not show.
+  const held = new WeakMap();
   class CryptoKey {
     constructor(fields) { Object.assign(this, fields); }
     get [Symbol.toStringTag]() { return 'CryptoKey'; }
   }
-  const unsupported = (what) => new DOMException(`crypto.subtle.${what} is not available in phonebox actions for this algorithm; there are digest, and importKey, sign and verify with HMAC`, 'NotSupportedError');
-  const isHmac = (algorithm) => `${typeof algorithm === 'string' ? algorithm : algorithm?.name}`.toUpperCase() === 'HMAC';
-  const mac = (key, data) => host.hmac(webHash(key.algorithm.hash), secret.get(key), dataOf(data));
+  const unsupported = (what) => new DOMException(`crypto.subtle.${what} is not available in phonebox actions for this algorithm; there are digest, and importKey, sign and verify with HMAC, RSASSA-PKCS1-v1_5 and ECDSA of P-256`, 'NotSupportedError');
+  const nameOf = (algorithm) => {
+    const name = `${typeof algorithm === 'string' ? algorithm : algorithm?.name}`.toUpperCase();
+    return { HMAC: 'HMAC', 'RSASSA-PKCS1-V1_5': 'RSASSA-PKCS1-v1_5', ECDSA: 'ECDSA' }[name];
+  };
+  const hashNamed = (hash) => {
+    webHash(hash);
+    return { name: `${typeof hash === 'string' ? hash : hash.name}`.toUpperCase() };
+  };
+  // The key, if it is one of this algorithm that may be used so.
+  const usable = (key, algorithm, usage) => {
+    if (nameOf(algorithm) === undefined) throw unsupported(usage);
+    if (key.algorithm.name !== nameOf(algorithm)) throw new DOMException('Key algorithm mismatch', 'InvalidAccessError');
+    if (!key.usages.includes(usage)) throw new DOMException(`Unable to use this key to ${usage}`, 'InvalidAccessError');
+    return held.get(key);
+  };
+  const hashFor = (key, algorithm) => webHash(key.algorithm.name === 'ECDSA' ? algorithm.hash : key.algorithm.hash);
   const subtle = {
     async digest(algorithm, data) { return host.hash(webHash(algorithm), dataOf(data)).buffer; },
     async importKey(format, data, algorithm, extractable, usages) {
-      if (format !== 'raw' || !isHmac(algorithm)) throw unsupported('importKey');
-      const bytes = dataOf(data).slice();
-      webHash(algorithm.hash);
-      const hash = { name: `${typeof algorithm.hash === 'string' ? algorithm.hash : algorithm.hash.name}`.toUpperCase() };
-      const key = new CryptoKey({ type: 'secret', extractable: Boolean(extractable), usages: [...usages], algorithm: { name: 'HMAC', hash, length: bytes.length * 8 } });
-      secret.set(key, bytes);
-      return key;
+      const name = nameOf(algorithm);
+      const fields = { extractable: Boolean(extractable), usages: [...usages] };
+      let key;
+      if (name === 'HMAC' && format === 'raw') {
+        key = { type: 'secret', der: dataOf(data).slice() };
+        fields.algorithm = { name, hash: hashNamed(algorithm.hash), length: key.der.length * 8 };
+      } else if ((name === 'ECDSA' || name === 'RSASSA-PKCS1-v1_5') && (format === 'pkcs8' || format === 'spki')) {
+        if (name === 'ECDSA' && algorithm.namedCurve !== 'P-256') throw unsupported('importKey');
+        try { key = host.keyOf(format, dataOf(data)); } catch { key = undefined; }
+        if (key?.kind !== (name === 'ECDSA' ? 'ec' : 'rsa')) throw new DOMException('Invalid keyData', 'DataError');
+        fields.algorithm = name === 'ECDSA' ? { name, namedCurve: 'P-256' } : { name, hash: hashNamed(algorithm.hash) };
+      } else {
+        throw unsupported('importKey');
+      }
+      const made = new CryptoKey({ type: key.type, ...fields });
+      held.set(made, key);
+      return made;
     },
     async sign(algorithm, key, data) {
-      if (!isHmac(algorithm)) throw unsupported('sign');
-      return mac(key, data).buffer;
+      const { kind, der } = usable(key, algorithm, 'sign');
+      const hash = hashFor(key, algorithm);
+      return (kind === undefined ? host.hmac(hash, der, dataOf(data)) : host.sign(kind, hash, der, dataOf(data))).buffer;
     },
     async verify(algorithm, key, signature, data) {
-      if (!isHmac(algorithm)) throw unsupported('verify');
-      const [made, given] = [mac(key, data), dataOf(signature)];
+      const { kind, der } = usable(key, algorithm, 'verify');
+      const [hash, given] = [hashFor(key, algorithm), dataOf(signature)];
+      if (kind !== undefined) return host.verify(kind, hash, der, dataOf(data), given);
+      const made = host.hmac(hash, der, dataOf(data));
       return made.length === given.length && timingSafeEqual(made, given);
     },
   };
@@ -116,7 +244,7 @@
     createHash: (name) => { const hash = hashOf(name); return new Hash((data) => host.hash(hash, data)); },
     createHmac: (name, key) => {
       const hash = hashOf(name);
-      const bytes = dataOf(key).slice();
+      const bytes = key instanceof KeyObject ? readKey(key, 'secret').der : dataOf(key).slice();
       return new Hash((data) => host.hmac(hash, bytes, data));
     },
     hash: (name, data, encoding = 'hex') => asBuffer(host.hash(hashOf(name), dataOf(data))).toString(encoding),
@@ -151,6 +279,14 @@
       }
       return Buffer.concat(blocks, length);
     },
-    constants: {},
+    createSign: (name) => new Sign(name),
+    createVerify: (name) => new Verify(name),
+    sign: (name, data, key, callback) => called(callback, () => signWith(name, dataOf(data), key)),
+    verify: (name, data, key, signature, callback) => called(callback, () => verifyWith(name, dataOf(data), key, dataOf(signature))),
+    createPrivateKey: (key) => new KeyObject(readKey(key, 'private')),
+    createPublicKey: (key) => new KeyObject(readKey(key, 'public')),
+    createSecretKey: (key, encoding) => new KeyObject({ type: 'secret', der: dataOf(key, encoding).slice() }),
+    KeyObject,
+    constants: { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING: 6 },
   };
 })

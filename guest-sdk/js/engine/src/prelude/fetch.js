@@ -186,6 +186,11 @@
       if (body.bodyUsed) throw new TypeError('Body is unusable: Body has already been read');
       return body.#bytes;
     }
+    static use(body) {
+      const bytes = peek(body);
+      if (bytes !== null && bytes !== undefined) body.#used = true;
+      return bytes;
+    }
     get body() {
       if (this.#bytes === null || this.#bytes === undefined) return null;
       if (this.#bytes instanceof ReadableStream) return this.#bytes;
@@ -209,9 +214,10 @@
       return form;
     }
   }
-  const { give, peek } = Body;
+  const { give, peek, use } = Body;
   delete Body.give;
   delete Body.peek;
+  delete Body.use;
 
   const METHODS = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH']);
   class Request extends Body {
@@ -363,6 +369,7 @@
     const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
     signal?.throwIfAborted();
     let { method, url } = request;
+    if (input instanceof Request && init?.body === undefined) use(input);
     let body = await whole(peek(request));
     const headers = new Headers(request.headers);
     if (!headers.has('accept')) headers.set('accept', '*/*');

@@ -39,6 +39,9 @@
   internals.expose('setTimeout', function setTimeout(callback, delay, ...values) { return set('setTimeout', callback, delay, values, false); });
   internals.expose('setInterval', function setInterval(callback, delay, ...values) { return set('setInterval', callback, delay, values, true); });
   internals.expose('setImmediate', function setImmediate(callback, ...values) { return set('setImmediate', callback, 0, values, false); });
+  const promised = Symbol.for('nodejs.util.promisify.custom');
+  Object.defineProperty(setTimeout, promised, { value: (delay, value) => new Promise((resolve) => { setTimeout(resolve, delay, value); }) });
+  Object.defineProperty(setImmediate, promised, { value: (value) => new Promise((resolve) => { setImmediate(resolve, value); }) });
   for (const name of ['clearTimeout', 'clearInterval', 'clearImmediate']) {
     internals.expose(name, { [name](timer) { clear(timer); } }[name]);
   }

@@ -1,0 +1,20 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  console.log({ to: 'a number', from: 'another number', body: 'a text that is long', status: 'queued' });
+  console.log({ first: 'aaaaaaaaaaaaaaaaaaaaaaaa', second: 'bbbbbbbbbbbbbbbbbbbbbbbbbbb', third: { x: 1, y: [1, 2, 3] } });
+  console.log({ headers: { 'content-type': 'application/json', accept: '*/*' }, method: 'POST', url: 'https://api.example.com/v1/messages' });
+  console.log([1, 2, 3, 4, 5, 6, 7]);
+  console.log(Array.from({ length: 30 }, (_, index) => index));
+  console.log(['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta']);
+  console.log(Array.from({ length: 102 }, () => 0).length, [1, , 3], [, ,], new Array(3));
+  console.log([{ a: 1, b: 2 }, { a: 3, b: 4 }], [[1, 2], [3, 4]]);
+  console.log({ a: 'x'.repeat(80) });
+  console.log(['x'.repeat(40), 'y'.repeat(40)]);
+  console.log(new Map([['aaaaaaaaaaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbbbbbbbbbbb'], ['cccccccccccccccccccccc', 'dddddddddd']]));
+  const circular = { name: 'c', list: [] };
+  circular.self = circular;
+  circular.list.push(circular, { up: circular.list });
+  console.log(circular);
+  const list = [1];
+  list.push(list);
+  console.log(list, { list });
+};

@@ -1,0 +1,28 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  console.info('info');
+  console.warn('warn');
+  console.error('error', { a: 1 });
+  console.debug('debug');
+  console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 });
+  console.dir({ a: { b: { c: { d: 1 } } } }, { depth: null });
+  console.assert(true, 'not shown');
+  console.assert(1 === 2, 'shown %s', 'here');
+  console.assert(false);
+  console.count();
+  console.count('label');
+  console.count();
+  console.countReset();
+  console.count();
+  console.group('outer');
+  console.log('in\nside');
+  console.group();
+  console.warn({ a: 1 });
+  console.groupEnd();
+  console.groupEnd();
+  console.log('out');
+  console.log('one\ntwo\n\nfour');
+  const { log } = console;
+  log('detached');
+  ['x', 'y'].forEach(console.log);
+  console.log('😀 done ✅');
+};

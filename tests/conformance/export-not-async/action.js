@@ -1,0 +1,1 @@
+exports.onExecuteCustomPhoneProvider = (event, api) => Promise.resolve();

@@ -1,0 +1,3 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  await Promise.reject(new RangeError('too much'));
+};

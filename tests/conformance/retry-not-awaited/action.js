@@ -1,0 +1,3 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  api.notification.retry('the provider is down: ' + 503);
+};

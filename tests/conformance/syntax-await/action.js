@@ -1,0 +1,3 @@
+exports.onExecuteCustomPhoneProvider = function (event, api) {
+  const response = await fetch('https://api.example.com/');
+};

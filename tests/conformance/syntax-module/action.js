@@ -1,0 +1,2 @@
+import axios from 'axios';
+export const onExecuteCustomPhoneProvider = async (event, api) => {};

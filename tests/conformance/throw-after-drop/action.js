@@ -1,0 +1,4 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  api.notification.drop('said before');
+  throw new TypeError('but');
+};

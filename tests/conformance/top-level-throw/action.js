@@ -1,0 +1,2 @@
+const { missing } = undefined;
+exports.onExecuteCustomPhoneProvider = async (event, api) => {};

@@ -1,0 +1,3 @@
+exports.onExecuteCustomPhoneProvider = async (event, api) => {
+  console.log(new URL('https://münchen.example/').hostname);
+};
