@@ -7,7 +7,8 @@
 //!
 //! Loading in order: look for compiled code that is authentic; otherwise compile, in the jail's child process; check what is
 //! imported; link; keep the code. JavaScript is given to an engine, which is loaded once: its top-level code runs, with nothing to
-//! reach, and what is wrong with it is a [`BuildError`](phonebox_contract::BuildError).
+//! reach, and what is wrong with it is a [`BuildError`](phonebox_contract::BuildError). What it leaves in memory is where each run
+//! begins; there is nothing else of it to compile or to keep.
 //!
 //! One run in order: [`LoadedAction::run`] waits for a place of its tenant and one in the pool, makes a store, instantiates,
 //! calls `deliver` with the event, and drops the store. Meanwhile the clock ticks every 5 ms: a run that computed too long is

@@ -1,7 +1,7 @@
 //! Actions as Auth0 has them: a JavaScript source, built, deployed and run.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,12 +10,13 @@ use axum::response::IntoResponse as _;
 use phonebox::egress::{Egress, Origin, Rule};
 use phonebox::store::{Options, Sqlite};
 use phonebox::{
-    Action, CannotLoad, CompiledCache, DeliveryOptions, DeployError, Event, InvalidAction,
+    Action, CannotLoad, CompiledCache, Config, DeliveryOptions, DeployError, Event, InvalidAction,
     JavascriptOptions, Keys, LoadError, NotificationId, Outcome, Phonebox, Report, RunError,
     Secrets, Status, Store, StoreError,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 const PROVIDER: &str = "http://api.provider.example:8000";
 const HANDLER: &str = "exports.onExecuteCustomPhoneProvider = async (event, api) => {};";
@@ -283,6 +284,26 @@ async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
             (Some(1), Some(1)),
         ),
         (
+            "\nconst signal =\n  AbortSignal.timeout(5);",
+            "top_level_error",
+            "only inside the handler",
+            (Some(3), Some(15)),
+        ),
+        (
+            "\nconst token = event.secrets.TOKEN;",
+            "top_level_error",
+            "event is not defined",
+            (Some(2), Some(15)),
+        ),
+        (
+            "const told = globalThis.told = new FinalizationRegistry(() => { for (;;) {} });\n\
+             (() => { const cycle = { inner: {} }; cycle.self = cycle; told.register(cycle.inner, 1); })();\n\
+             exports.onExecuteCustomPhoneProvider = async () => {};",
+            "cpu_exceeded",
+            "computed for more than 200 ms",
+            (None, None),
+        ),
+        (
             "for (;;) {}",
             "cpu_exceeded",
             "computed for more than 200 ms",
@@ -548,5 +569,144 @@ async fn whatever_may_be_required_is_there() {
         phonebox
             .build("acme", &action(&source))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// What each of two runs of one deployment logged. The clock moves between them.
+async fn logged_twice(phonebox: &Phonebox, source: &str) -> [Vec<String>; 2] {
+    let secrets = [("TOKEN", "s3cr3t-t0k3n")].into_iter().collect();
+    let deployment = phonebox.deploy("acme", &action(source), secrets).unwrap();
+    let run = async || {
+        let attempt = deployment.attempt(Arc::new(event()), NotificationId::new(), 1);
+        let report = attempt.await;
+        assert!(report.result.is_ok(), "{source}: {report:#?}");
+        let ended = SystemTime::now();
+        while ended.elapsed().unwrap_or_default() < Duration::from_millis(2) {
+            tokio::task::yield_now().await;
+        }
+        report.log.into_iter().map(|line| line.message).collect()
+    };
+    [run().await, run().await]
+}
+
+#[tokio::test]
+async fn each_run_begins_where_top_level_code_ended() {
+    let phonebox = phonebox().await;
+    let logged = logged_twice(
+        &phonebox,
+        r"
+        let [runs, told, last] = [0, 0];
+        const kept = new Map([['a', [1, 2]]]);
+        const registry = globalThis.registry = new FinalizationRegistry(() => { told += 1; });
+        (() => { const cycle = { inner: {} }; cycle.self = cycle; registry.register(cycle.inner, 1); })();
+        Promise.resolve().then(() => { kept.set('b', new Date(0)); });
+        exports.onExecuteCustomPhoneProvider = async (event) => {
+            runs += 1;
+            console.log(runs, told, last?.secrets.TOKEN, globalThis.left, kept);
+            [last, globalThis.left] = [event, 1];
+            kept.get('a').push(event.secrets.TOKEN);
+        };",
+    )
+    .await;
+    let line =
+        "1 1 undefined undefined Map(2) { 'a' => [ 1, 2 ], 'b' => 1970-01-01T00:00:00.000Z }";
+    assert_eq!(logged, [[line], [line]]);
+}
+
+#[tokio::test]
+async fn chance_and_the_clock_are_each_runs_own() {
+    let phonebox = phonebox().await;
+    let drawn = "[Math.random(), crypto.randomUUID(), crypto.getRandomValues(new Uint32Array(2)).join(), \
+                 require('crypto').randomBytes(8).toString('hex'), require('crypto').randomInt(2 ** 40), Date.now(), \
+                 +new Date(), performance.timeOrigin]";
+    let in_handler = format!(
+        "exports.onExecuteCustomPhoneProvider = async () => {{ for (const one of {drawn}) console.log(one); }};"
+    );
+    let at_top = format!(
+        "const drawn = {drawn};
+        exports.onExecuteCustomPhoneProvider = async () => {{ for (const one of drawn) console.log(one); }};"
+    );
+    for source in [in_handler, at_top] {
+        let [first, second] = logged_twice(&phonebox, &source).await;
+        assert_eq!((first.len(), second.len()), (8, 8), "{first:?} {second:?}");
+        for (one, other) in first.iter().zip(&second) {
+            assert_ne!(one, other, "{source}: {first:?} {second:?}");
+        }
+    }
+    let source = format!("console.log('from the top'); {HANDLER}");
+    let logged = logged_twice(&phonebox, &source).await;
+    assert_eq!(logged, [["from the top"], ["from the top"]]);
+}
+
+/// What a run computes is counted in fuel, which is the same every time.
+#[tokio::test]
+async fn top_level_code_runs_once() {
+    let loops = |count: u32| format!("for (let sum = 0, i = 0; i < {count}; i += 1) sum += i;");
+    let mut config = Config::new();
+    config.fuel = Some(40_000_000);
+    let phonebox = Phonebox::builder().runtime(config).build().unwrap();
+    let action = |top: &str, body: &str| {
+        action(&format!(
+            "{top} exports.onExecuteCustomPhoneProvider = async () => {{ {body} }};"
+        ))
+    };
+    let within = loops(30_000);
+    let report = run_with(&phonebox, &action(&within, &within), Secrets::default()).await;
+    assert!(report.result.is_ok(), "{report:#?}");
+    // Twice that is too much.
+    let report = run_with(&phonebox, &action("", &loops(60_000)), Secrets::default()).await;
+    assert!(
+        matches!(report.result, Err(RunError::FuelExceeded { .. })),
+        "{report:#?}"
+    );
+}
+
+#[tokio::test]
+async fn what_top_level_code_leaves_is_memory_of_each_run() {
+    let phonebox = phonebox().await;
+    let source = |mebibytes: u32| {
+        format!(
+            "const much = new Uint8Array({mebibytes} << 20).fill(7);
+            exports.onExecuteCustomPhoneProvider = async () => {{ console.log(much.length, much.at(-1)); }};"
+        )
+    };
+    // One is kept, and the other is too much for that.
+    for mebibytes in [4, 20] {
+        let mut options = options();
+        let action = Action::from_javascript(&source(mebibytes), options.clone()).unwrap();
+        let report = run_with(&phonebox, &action, Secrets::default()).await;
+        let lines: Vec<_> = report.log.iter().map(|line| &*line.message).collect();
+        assert_eq!(lines, [format!("{} 7", mebibytes << 20)], "{report:#?}");
+        assert!(
+            report.usage.peak_memory > (mebibytes << 20) as usize,
+            "{report:#?}"
+        );
+        options.limits.memory_mib = Some(4);
+        let action = Action::from_javascript(&source(mebibytes), options).unwrap();
+        let report = run_with(&phonebox, &action, Secrets::default()).await;
+        assert!(report.result.is_err(), "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn every_place_can_be_taken() {
+    let mut config = Config::new();
+    config.places = 4;
+    let phonebox = Phonebox::builder().runtime(config).build().unwrap();
+    let action = handler("await new Promise((resolve) => setTimeout(resolve, 20));");
+    let deployment = phonebox
+        .deploy("acme", &action, Secrets::default())
+        .unwrap();
+    let event = Arc::new(event());
+    let mut attempts = JoinSet::new();
+    for _ in 0..8 {
+        let (deployment, event) = (deployment.clone(), event.clone());
+        attempts.spawn(async move {
+            let attempt = deployment.attempt(event, NotificationId::new(), 1);
+            attempt.await
+        });
+    }
+    for report in attempts.join_all().await {
+        assert!(report.result.is_ok(), "{report:#?}");
     }
 }

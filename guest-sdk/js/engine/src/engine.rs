@@ -14,6 +14,8 @@ use crate::host::Exports;
 /// What the interpreter may use of the stack in memory, in bytes. The machine's own stack is the host's, and larger for what
 /// this much of the other needs: so a recursion without end is an error that can be caught.
 const STACK: usize = 240 << 10;
+/// Up to here, in bytes, no cycles of garbage are looked for: it takes longer than most runs do.
+const GARBAGE: usize = 8 << 20;
 /// The name of an action's file, as stacks have it.
 const FILE: &str = "action.js";
 /// Put around a source, so that its first line is line 1: a script cannot begin with line 0, but it can with -1.
@@ -64,6 +66,7 @@ impl Engine {
         }));
         let runtime = Runtime::new().expect("there is memory for an empty engine");
         runtime.set_max_stack_size(STACK);
+        runtime.set_gc_threshold(GARBAGE);
         let context = Context::full(&runtime).expect("there is memory for an empty context");
         let (internals, rejected) = context.with(|ctx| {
             let prelude = || -> rquickjs::Result<_> {
@@ -110,6 +113,13 @@ impl Engine {
                 .get::<_, Function<'_>>("loaded")?
                 .call::<_, ()>(())
         })
+    }
+
+    /// Throws away what is not used any more, so that it is not kept.
+    pub(crate) fn rest(&self) {
+        self.runtime.run_gc();
+        // A registry of what was thrown away may want to know. Nobody would hear what goes wrong there.
+        drop(self.run_jobs());
     }
 
     pub(crate) fn deliver(&self) -> Result<Outcome, String> {

@@ -35,6 +35,20 @@ pub(crate) fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     Ok(object)
 }
 
+/// Gives the memory to whoever wants to go on from here.
+pub(crate) fn keep_memory() {
+    unsafe extern "C" {
+        /// Where the data begins, and the stack does too, downwards: the linker's word.
+        static __global_base: u8;
+    }
+    const PAGE: usize = 1 << 16;
+    let begin = &raw const __global_base;
+    let length = core::arch::wasm32::memory_size(0) * PAGE - begin as usize;
+    // SAFETY: all of it is this instance's memory, and nothing writes to it while the host reads it.
+    let memory = unsafe { std::slice::from_raw_parts(begin, length) };
+    host::keep(begin as u32, memory);
+}
+
 pub(crate) type Bytes<'js> = TypedArray<'js, u8>;
 
 /// The bytes of an array, which are copied: it may be detached or resized by whatever is called next.

@@ -6,7 +6,8 @@
 //!
 //! One run in order: `load` compiles the source as the body of a CommonJS module, runs it, and looks for the handler;
 //! `deliver` calls that with `event` and `api`, runs what is due, waits for requests and timers, and ends when the handler's
-//! promise is settled.
+//! promise is settled. Before either, `pause` gives the memory away, for other instances to go on from there: the prelude
+//! is evaluated once, and asks the host for nothing that would be the same in all of them.
 //!
 //! What it refuses to do: import anything but phonebox's own functions. There is no WASI in it.
 
@@ -27,6 +28,7 @@ mod bindings {
 
 use bindings::phonebox::action::types::Outcome;
 use bindings::phonebox::javascript::engine::BuildError;
+use engine::Engine;
 
 struct Guest;
 
@@ -35,8 +37,13 @@ impl bindings::Guest for Guest {
         engine::with(|engine| engine.load(&source))
     }
 
+    fn pause() {
+        engine::with(Engine::rest);
+        host::keep_memory();
+    }
+
     fn deliver() -> Result<Outcome, String> {
-        engine::with(engine::Engine::deliver)
+        engine::with(Engine::deliver)
     }
 }
 

@@ -1,4 +1,7 @@
-//! `pack MODULE OUT`: makes the engine's module a component and compresses it, to the same bytes on every machine.
+//! `pack MODULE OUT`: makes the engine's module a component, parts its code from its memory, and compresses it, to the same
+//! bytes on every machine.
+
+mod split;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -12,6 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .validate(true)
         .module(&std::fs::read(module)?)?
         .encode()?;
+    let component = split::split(&component)?;
+    wasmparser::validate(&component)?;
     let mut compressed = brotli::CompressorWriter::new(Vec::new(), 1 << 16, 11, 22);
     compressed.write_all(&component)?;
     let compressed = compressed.into_inner();
