@@ -3,8 +3,8 @@
 //!
 //! Cast: each area of the catalogue is a file. It starts one `phonebox run` ([`host`]) with an evil provider and a good one
 //! around it ([`provider`]), and makes its attacks one after the other ([`area`]). The attackers are the probe of
-//! `tests/guests`, which does what a line of text tells it, and core modules written by hand where no compiler would write
-//! them so ([`core`]). The queue's attacks are made against `phonebox serve` ([`queue`]).
+//! `tests/guests`, which does what a line of text tells it, core modules written by hand where no compiler would write
+//! them so ([`core`]), and actions in JavaScript ([`javascript`], with ids of its own). The queue's attacks are made against `phonebox serve` ([`queue`]).
 //!
 //! One attack in order: what the process holds is counted; the attack is made, and meanwhile another tenant sends messages,
 //! each of which must arrive; then the process must live, its places be free, its descriptors and memory be back, the log
@@ -42,6 +42,7 @@ mod gate;
 mod host;
 #[path = "../../crates/componentize/tests/it/hostile.rs"]
 mod hostile;
+mod javascript;
 mod limits;
 mod logs;
 mod neighbours;
@@ -114,6 +115,7 @@ async fn main() -> ExitCode {
         Box::pin(logs::attack(&filter)),
         Box::pin(limits::attack(&filter)),
         Box::pin(queue::attack(&filter)),
+        Box::pin(javascript::attack(&filter)),
     ];
     let rows: Vec<Vec<Row>> = futures_util::stream::iter(areas)
         .buffer_unordered(AT_ONCE)

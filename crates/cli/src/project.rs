@@ -104,6 +104,9 @@ impl Project {
         let started = Instant::now();
         let action = Action::assemble_javascript(&source, manifest)?;
         stage::build(&action, dirs::compiled()?)?;
+        for note in action.notes() {
+            output.step("note", note);
+        }
         self.keep(action, started, output)
     }
 

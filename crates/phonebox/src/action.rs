@@ -179,6 +179,34 @@ impl Action {
         }
     }
 
+    /// What a source in JavaScript says of itself. Of a component, nothing.
+    pub(crate) fn source(&self) -> javascript::Source {
+        let packaged: [&str; 0] = [];
+        let source = self.checked().source.as_deref();
+        let examined = source.and_then(|source| javascript::examine(source, &packaged).ok());
+        examined.unwrap_or_default()
+    }
+
+    /// What the author of a source in JavaScript should know: what in it is likely not meant, and what it may reach, which
+    /// nobody need have written down.
+    pub fn notes(&self) -> Vec<String> {
+        if self.checked().source.is_none() {
+            return Vec::new();
+        }
+        let source = self.source();
+        let mut notes: Vec<_> = source.mistakes.iter().map(ToString::to_string).collect();
+        let reached: Vec<_> = self.manifest().egress.iter().map(Rule::origin).collect();
+        if !reached.is_empty() {
+            notes.push(format!("the action may reach {}", reached.join(", ")));
+        } else if source.requests {
+            notes.push(
+                "the action may reach nothing: no https origin stands in its source, and none is granted to it"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
     /// The component, with its manifest in it.
     pub fn component(&self) -> &[u8] {
         &self.0.component

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use phonebox_componentize::javascript;
 use phonebox_contract::{Event, Fault, NotificationId};
-use phonebox_egress::{Auth, Block, Egress, Rule};
+use phonebox_egress::{Auth, Block, Egress};
 use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Mode, Occupancy,
     Origin, Report, Run, Runtime, Secret, Secrets, StartError,
@@ -229,34 +228,17 @@ impl Deployment {
                 })
             })
         });
-        let source = self.action.checked().source.as_deref();
-        let read = source.into_iter().flat_map(|source| self.notes_of(source));
-        sealed.chain(unbound).chain(read).collect()
-    }
-
-    /// What a source in JavaScript asks for, which nobody has written down elsewhere, and what in it is likely not meant.
-    fn notes_of(&self, source: &str) -> Vec<String> {
-        let packaged: [&str; 0] = [];
-        let found = javascript::examine(source, &packaged).unwrap_or_default();
-        let mut notes: Vec<_> = found.mistakes.iter().map(ToString::to_string).collect();
-        let is_set = |name: &str| self.secrets().get(name).is_some();
-        let unset = found.secrets.iter().filter(|(name, _)| !is_set(name));
-        notes.extend(unset.map(|(name, line)| {
+        let unset = self.action.source().secrets;
+        let unset = unset
+            .into_iter()
+            .filter(|(name, _)| secrets.get(name).is_none());
+        let unset = unset.map(|(name, line)| {
             format!(
                 "the source reads event.secrets.{name} (line {line}), and no such secret is set"
             )
-        }));
-        let rules = &self.action.manifest().egress;
-        let reached: Vec<_> = rules.iter().map(Rule::origin).collect();
-        if !reached.is_empty() {
-            notes.push(format!("the action may reach {}", reached.join(", ")));
-        } else if found.requests {
-            notes.push(
-                "the action may reach nothing: no https origin stands in its source, and none is granted to it"
-                    .to_owned(),
-            );
-        }
-        notes
+        });
+        let notes = self.action.notes().into_iter();
+        notes.chain(unset).chain(sealed).chain(unbound).collect()
     }
 
     /// Runs the action once. `id` stays the same over all attempts of one notification; `attempt` counts them from 1.

@@ -400,6 +400,13 @@ async fn in_sandbox(
     };
     match answer {
         Ok(Ok(outcome)) => Ok(host::event::lift(outcome)),
+        // What an engine in the guest says of it, with how much it may have.
+        Ok(Err(message))
+            if store.data().growth.memory_refused && message.contains("out of memory") =>
+        {
+            let message = format!("{message} (it may have {} MiB)", limits.memory >> 20);
+            Err(RunError::Returned { message })
+        }
         Ok(Err(message)) => Err(RunError::Returned { message }),
         Err(error) => Err(classify(
             &error,

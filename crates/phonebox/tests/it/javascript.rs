@@ -352,8 +352,8 @@ async fn whoever_deploys_is_told_what_a_source_asks_for() {
             "there is no event.secret: the secrets are in event.secrets (line 3, column 49)",
             "${…} is a value only in a template, which stands between backticks; between quotes it is sent as it is written \
              (line 3, column 70)",
-            "the source reads event.secrets.TOKEN (line 2), and no such secret is set",
             "the action may reach https://api.twilio.com",
+            "the source reads event.secrets.TOKEN (line 2), and no such secret is set",
         ]
     );
     let nowhere = notes(
