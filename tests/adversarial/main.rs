@@ -13,7 +13,7 @@
 //!
 //! Attacks on the store and the server need more around them, and are tests of `crates/cli/tests/it` and
 //! `crates/phonebox/tests/it` whose names begin with their ids: Q01, Q07, Q10, S07, S09, S11,
-//! W01, W02, W04, W05, W08, W15, W17, W18.
+//! W01, W02, W04, W05, W07, W08, W15, W17, W18.
 //!
 //! `cargo test -p phonebox-cli --test adversarial -- B02 D` makes only the attacks whose ids contain one of these; ids begin
 //! with a capital letter, so a filter that is meant for other tests makes none.

@@ -635,8 +635,8 @@ pub(crate) struct SetTemplate {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// What auth0-deploy-cli has exported of a tenant: its phone provider with the action, and its templates. What has nothing to
-    /// do with these is left out, which is said. The same again changes nothing.
+    /// What auth0-deploy-cli has exported of a tenant: its phone provider with the action, its templates, and what phonebox has of
+    /// its settings. What has nothing to do with these is left out, which is said. The same again changes nothing.
     Auth0(ImportAuth0),
 }
 

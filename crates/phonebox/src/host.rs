@@ -124,12 +124,6 @@ impl Phonebox {
 }
 
 impl Phonebox {
-    /// Loads an action for a tenant as deploying it does, to see whether that can be done: what is wrong with a source is known
-    /// then. Blocks.
-    pub fn build(&self, tenant: &str, action: &Action) -> Result<(), LoadError> {
-        action.load(&self.runtime, tenant).map(drop)
-    }
-
     /// Stops requests at once, those under way too, until [`Phonebox::unblock`]: of all actions, of a tenant's, or to an
     /// origin. For incidents.
     pub fn block(&self, block: Block) {

@@ -18,6 +18,8 @@ use crate::manifest::Manifest;
 const LONGEST: usize = 4096;
 /// Shortest value of a sealed secret, in bytes: a shorter one would not be noticed in an answer.
 pub(crate) const SHORTEST: usize = 8;
+/// What ends a line.
+const LINE_ENDS: [char; 2] = ['\r', '\n'];
 /// Most origins of one secret.
 const ORIGINS: usize = 20;
 
@@ -47,8 +49,11 @@ pub enum InvalidSecret {
     #[error("a secret has 1 to {LONGEST} bytes")]
     Size,
     /// Its characters.
-    #[error("a secret has no line ends and no NUL")]
+    #[error("a secret has no control characters but tabs and line ends")]
     Characters,
+    /// A line end where there is one line.
+    #[error("a secret of one line has no line end")]
+    LineEnd,
     /// Too short to be sealed.
     #[error("a sealed secret has at least {SHORTEST} bytes")]
     Short,
@@ -63,9 +68,8 @@ impl InvalidSecret {
         match self {
             Self::Name => "use letters, digits and _-.$, at most 128, as in TWILIO_AUTH_TOKEN",
             Self::Size => "keep what is longer with the provider, or divide it",
-            Self::Characters => {
-                "leave them out; a line end at the end of a file is the usual cause"
-            }
+            Self::Characters => "leave them out; what is not text is kept in Base64",
+            Self::LineEnd => "leave it out; the one at the end of a file is the usual cause",
             Self::Short => {
                 "what is shorter keeps nobody out: store it as revealed, if it is an identifier"
             }
@@ -107,8 +111,13 @@ pub(crate) fn check(name: &str, secret: &Secret) -> Result<(), InvalidSecret> {
     if !(1..=LONGEST).contains(&value.len()) {
         return Err(InvalidSecret::Size);
     }
-    if value.contains(['\r', '\n', '\0']) {
+    if value.contains(|one: char| one.is_control() && !matches!(one, '\t' | '\r' | '\n')) {
         return Err(InvalidSecret::Characters);
+    }
+    // A key in PEM format has several.
+    let lines = value.trim_matches(LINE_ENDS);
+    if lines.len() < value.len() && !lines.contains(LINE_ENDS) {
+        return Err(InvalidSecret::LineEnd);
     }
     if secret.mode() == Mode::Sealed && value.len() < SHORTEST {
         return Err(InvalidSecret::Short);

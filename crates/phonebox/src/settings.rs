@@ -95,7 +95,7 @@ impl SettingsError {
 
 impl Settings {
     /// With these put in place of what was there, each by its name; null takes one away.
-    pub(crate) fn with(&self, changes: &Map<String, Value>) -> Result<Self, SettingsError> {
+    pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, SettingsError> {
         let mut all = match serde_json::to_value(self) {
             Ok(Value::Object(all)) => all,
             _ => Map::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use phonebox_contract::{DeliveryMethod, Event, Fault, NotificationId, Sensitive, Status};
 use phonebox_egress::OriginPattern;
-use phonebox_runtime::{LoadError, Secret, Secrets};
+use phonebox_runtime::{Secret, Secrets};
 use phonebox_store::{
     ActionItem, Deploy, Expected, Filter, FollowingDraft, Item, LogEntry, LogId, LogItem, Logs,
     NewVersion, Notification, Receipt, Received, StoreError, Version, Webhook,
@@ -14,10 +14,10 @@ use phonebox_store::{
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::action::{Action, InvalidAction};
+use crate::action::Action;
 use crate::delivery::{CannotLoad, Engine, LeftAlone, Refused, Tail, TooManyTails};
 use crate::draft::{self, Definition};
-use crate::host::{DeployError, Deployment};
+use crate::host::Deployment;
 use crate::secret::{self, Given, Owner, SecretInfo};
 use crate::settings::{Settings, SettingsError};
 use crate::webhook::{self, Topic, WebhookError};
@@ -164,18 +164,6 @@ impl Tenant {
         Self {
             engine,
             name: name.into(),
-        }
-    }
-
-    /// Loads an action as deploying it does, and keeps nothing: what is wrong with its source is known then, and is an
-    /// [`InvalidAction::Source`].
-    pub async fn build(&self, action: &Action) -> Result<(), CannotLoad> {
-        let (engine, tenant, action) = (self.engine.clone(), self.name.clone(), action.clone());
-        let load = move || engine.phonebox.build(&tenant, &action);
-        let loaded = tokio::task::spawn_blocking(load).await;
-        match loaded.map_err(|_| CannotLoad::ShuttingDown)? {
-            Err(LoadError::Source(error)) => Err(InvalidAction::Source(vec![error]).into()),
-            other => Ok(other.map_err(DeployError::from)?),
         }
     }
 

@@ -347,8 +347,17 @@ fn spell(needles: &mut Vec<Needle>, value: &str, mask: &Arc<str>) {
     let bytes = value.as_bytes();
     if bytes.len() >= SHORTEST {
         add(value.to_owned());
-        if value.contains(['"', '\\']) {
-            add(value.replace('\\', r"\\").replace('"', "\\\"")); // as JSON has it
+        if value.contains(|one: char| matches!(one, '"' | '\\') || one.is_control()) {
+            let json = Zeroizing::new(serde_json::to_string(value).unwrap_or_default());
+            let within = json
+                .strip_prefix('"')
+                .and_then(|json| json.strip_suffix('"'));
+            add(within.unwrap_or_default().to_owned());
+        }
+        // A log shows it line by line.
+        let lines = value.lines().filter(|_| value.contains('\n'));
+        for line in lines.filter(|line| line.len() >= SCRUBBED) {
+            add(line.to_owned());
         }
     }
     if bytes.len() < ENCODED {
@@ -434,6 +443,19 @@ mod tests {
             redactor.redact(&format!("{long}49201")),
             format!("{long}49201")
         );
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_masked_by_each_of_them() {
+        let event = Event::from_json(r#"{"notification": {"recipient": "+14155550100"}}"#).unwrap();
+        let key = "-----BEGIN KEY-----\nabcdefgh\tijkl\nmno\n-----END KEY-----\n";
+        let secrets: Secrets = [("KEY", key)].into_iter().collect();
+        let redactor = Redactor::new(&event, &secrets, Arc::default());
+        let json = serde_json::to_string(key).unwrap();
+        assert_eq!(redactor.redact(&json), "\"[secret:KEY]\"");
+        assert_eq!(redactor.redact(key), "[secret:KEY]");
+        assert_eq!(redactor.redact("key: abcdefgh\tijkl"), "key: [secret:KEY]");
+        assert_eq!(redactor.redact("mno"), "mno");
     }
 
     /// The code that may stand in an id hid the secret that began with its last digits.

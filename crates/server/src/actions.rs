@@ -76,7 +76,7 @@ pub(crate) struct Number {
 #[schema(as = Secret)]
 #[expect(dead_code, reason = "it describes")]
 struct SecretShape {
-    /// Without line ends and NUL. A sealed one has at least 8 bytes.
+    /// Without control characters, but tabs and the line ends of several lines. A sealed one has at least 8 bytes.
     #[schema(min_length = 1, max_length = 4096)]
     value: String,
     /// How the action has it. Default: `sealed`, it has what stands for the value, and that takes its place on the wire.

@@ -190,3 +190,36 @@ async fn metrics(State(app): State<App>, asking: Asking) -> Result<Response, Pro
     let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, format)], text).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// Time passes by itself, when there is nothing to do.
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "it is asked on this machine")]
+    async fn w07_who_does_not_come_to_the_end_of_a_head_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, None, Router::new(), std::future::pending()));
+        for says in ["", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+            let began = Instant::now();
+            let mut caller = TcpStream::connect(address).await.unwrap();
+            caller.write_all(says.as_bytes()).await.unwrap();
+            // A letter now and then is no head.
+            while caller.write_all(b"x").await.is_ok() && began.elapsed() < Duration::from_mins(2) {
+                sleep(Duration::from_secs(5)).await;
+            }
+            drop(caller.read_to_end(&mut Vec::new()).await);
+            assert!(
+                began.elapsed() < Duration::from_mins(1),
+                "{says:?}: {:?}",
+                began.elapsed()
+            );
+        }
+    }
+}

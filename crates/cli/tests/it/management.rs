@@ -293,6 +293,7 @@ async fn an_export_of_auth0_is_taken_over() {
             "created the provider custom",
             "created the template blocked_account",
             "created the template otp_verify",
+            "updated the tenant's settings",
             "updated what is bound to custom-phone-provider",
         ];
         let sorted = |imported: &Value| {
@@ -321,7 +322,8 @@ async fn an_export_of_auth0_is_taken_over() {
             "action Add claims",
             "action Old SMS",
             "bindings of post-login",
-            "roles, tenant",
+            "flags, session_lifetime of the tenant",
+            "roles",
         ];
         assert_eq!(left_out, expected, "{imported}");
         assert!(
@@ -340,6 +342,14 @@ async fn an_export_of_auth0_is_taken_over() {
             shown["content"]["body"]["text"], "{{ code }} is your code for {{ friendly_name }}",
             "{shown}"
         );
+        let settings = server.ask("GET", "/api/v2/tenants/settings", json!({}));
+        let expected = json!({
+            "friendly_name": "Acme", "picture_url": "https://acme.example/logo.png",
+            "support_email": "help@acme.example", "support_url": "https://acme.example/help",
+            "enabled_locales": ["en", "de"], "country_codes": { "list": ["CH", "US"], "mode": "allow" },
+            "phone_consolidated_experience": true,
+        });
+        assert_eq!(settings.await.body, expected);
         server.says(&import, "", "nothing has changed").await;
         let unasked = server.types(&given, "SENDER=Acme\n").await;
         assert_eq!(unasked.code, 2, "{unasked:?}");
@@ -379,6 +389,35 @@ async fn an_export_with_keywords_says_which_are_missing() {
         shown["configuration"]["delivery_methods"],
         json!(["text"]),
         "{shown}"
+    );
+    server.says(&mapped, "", "nothing has changed").await;
+
+    // Settings that Auth0 takes and phonebox does not are left out, each by its name.
+    server.write(
+        "export/tenant.json",
+        r#"{ "friendly_name": "@@NAME@@", "support_email": "", "support_url": "acme.example", "country_codes": { "list": ["CH", "XX"], "mode": "deny" },
+            "sandbox_version": "22", "phone_consolidated_experience": true }"#,
+    );
+    let said = r#"{ "OFF": false, "METHODS": ["text"], "SID": "AC1" }"#;
+    server.write("mappings.json", said);
+    server
+        .fails(&mapped, 2, &["friendly_name", "@@NAME@@", "--mappings"])
+        .await;
+    let name = said.replacen('{', r#"{ "NAME": "Acme","#, 1);
+    server.write("mappings.json", &name);
+    let imported = server.json(&mapped, "").await;
+    let left_out = imported["left_out"].as_array().unwrap().iter();
+    let left_out: Vec<_> = left_out.map(|one| one["what"].as_str().unwrap()).collect();
+    let expected = ["country_codes", "support_url", "sandbox_version"];
+    assert_eq!(
+        left_out,
+        expected.map(|name| format!("{name} of the tenant")),
+        "{imported}"
+    );
+    assert_eq!(
+        imported["changes"][0]["changes"],
+        json!(["friendly_name"]),
+        "{imported}"
     );
     server.says(&mapped, "", "nothing has changed").await;
 

@@ -13,6 +13,7 @@ mod tail;
 mod tls;
 mod tokens;
 mod webhook;
+mod wire;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

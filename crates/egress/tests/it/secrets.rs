@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use phonebox_egress::{
-    Auth, Caller, Credential, Error, Exchange, OriginPattern, Placeholder, Policy, Reason, Request,
-    Response, Rule, SecretFlaw, Verdict,
+    Auth, Caller, Credential, Error, Exchange, HeaderFlaw, OriginPattern, Placeholder, Policy,
+    Reason, Request, Response, Rule, SecretFlaw, Verdict,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -271,6 +271,65 @@ async fn a_value_stays_within_its_place_in_a_url() {
     let (_, result) = run.send_by(&provider, vec![rule], long).await;
     let hint = result.unwrap_err().hint().unwrap();
     assert!(hint.contains("4096"), "{hint}");
+}
+
+#[tokio::test]
+async fn a_value_of_several_lines_stays_out_of_headers() {
+    const KEY: &str = "-----BEGIN KEY-----\r\nX-Evil: 1\n-----END KEY-----\n";
+    let provider = Provider::tls(|_| say(OK)).await;
+    let run = Run::new(&[("KEY", KEY)]);
+    let key = run.placeholder("KEY");
+    let bearer = json!({ "type": "bearer", "token": "{KEY}" });
+    for (asked, auth) in [
+        (
+            request(&[("authorization", &format!("Bearer {key}"))], ""),
+            None,
+        ),
+        (request(&[("x-api-key", key)], ""), None),
+        (request(&[], ""), Some(bearer)),
+    ] {
+        let (exchange, result) = run.send(&provider, auth, asked).await;
+        let error = result.unwrap_err();
+        let is_it =
+            matches!(&error, Error::HeaderForbidden { flaw, .. } if *flaw == HeaderFlaw::Value);
+        assert!(is_it, "{error:?}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("a line break in a secret"), "{hint}");
+        let told = format!(
+            "{error} {error:?} {}",
+            serde_json::to_string(&exchange).unwrap()
+        );
+        assert!(!told.contains("Evil"), "{told}");
+    }
+    assert_eq!(provider.connections().await, 0);
+    // Where it is encoded it is one value.
+    let pair = format!("Basic {}", STANDARD.encode(format!("user:{key}")));
+    let json_type = ("content-type", "application/json");
+    let form_type = ("content-type", "application/x-www-form-urlencoded");
+    let lines = "-----BEGIN+KEY-----%0D%0AX-Evil%3A+1%0A-----END+KEY-----%0A";
+    for (asked, expected) in [
+        (
+            request(&[("authorization", &pair)], ""),
+            format!("Basic {}", STANDARD.encode(format!("user:{KEY}"))),
+        ),
+        (
+            request(&[json_type], &json!({ "key": key }).to_string()),
+            json!({ "key": KEY }).to_string(),
+        ),
+        (
+            request(&[form_type], &format!("key={key}")),
+            format!("key={lines}"),
+        ),
+        (
+            at(&format!("/messages?key={key}")),
+            format!("key={}", lines.replace('+', "%20")),
+        ),
+    ] {
+        let (_, result) = run.send(&provider, None, asked).await;
+        assert_eq!(result.unwrap().status, 200, "{expected}");
+        let wire = provider.requests().pop().unwrap();
+        assert!(wire.contains(&expected), "{expected} in {wire}");
+    }
 }
 
 /// Which rule a value matches would tell its author of the value.

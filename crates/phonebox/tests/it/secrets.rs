@@ -263,7 +263,18 @@ async fn what_is_no_secret_is_refused() {
         ("TOKEN", Secret::new("x".repeat(4097)), InvalidSecret::Size),
         (
             "TOKEN",
-            Secret::new("a\r\nX: value"),
+            Secret::new("a-value-with\r\n"),
+            InvalidSecret::LineEnd,
+        ),
+        ("TOKEN", Secret::new("\na-value"), InvalidSecret::LineEnd),
+        (
+            "TOKEN",
+            Secret::new("\r\n".repeat(9)),
+            InvalidSecret::LineEnd,
+        ),
+        (
+            "TOKEN",
+            Secret::new("a-value\u{1b}[2J"),
             InvalidSecret::Characters,
         ),
         (
@@ -280,6 +291,8 @@ async fn what_is_no_secret_is_refused() {
         };
         assert_eq!(invalid, expected);
     }
+    let several = Secret::new("-----BEGIN KEY-----\r\n\tabcd\r\n-----END KEY-----\r\n");
+    tenant.set_secret("probe", "KEY", several).await.unwrap();
     let short = Secret::revealed("7-bytes");
     tenant.set_secret("probe", "TOKEN", short).await.unwrap();
     deliveries.shutdown().await;

@@ -90,7 +90,7 @@ struct WrittenTrigger {
 struct WrittenSecret {
     #[schema(pattern = "^[A-Za-z0-9_.$-]{1,128}$")]
     name: String,
-    /// Without line ends and NUL.
+    /// Without control characters, but tabs and the line ends of several lines.
     #[schema(value_type = Option<String>, max_length = 4096)]
     value: Option<Sensitive>,
 }

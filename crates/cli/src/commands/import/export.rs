@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use phonebox::Sensitive;
+use phonebox::{Sensitive, Settings, SettingsError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ pub(super) struct Export {
     pub(super) bindings: Vec<Binding>,
     pub(super) provider: Option<Provider>,
     pub(super) templates: Vec<Template>,
+    /// Those of the tenant's settings that phonebox has.
+    pub(super) settings: Map<String, Value>,
     /// What of it phonebox has not, and why.
     pub(super) left_out: Vec<LeftOut>,
 }
@@ -250,11 +252,13 @@ impl Folder<'_> {
             return Err(Failure::new("there are several phone providers")
                 .hint("a tenant has one: leave that in provider.json which is to deliver"));
         }
+        let settings = settings(take(&mut assets, "tenant")?, &mut left_out);
         let export = Export {
             actions: kept,
             bindings,
             provider,
             templates: take(&mut assets, "phoneTemplates")?,
+            settings,
             left_out,
         };
         export.check()?;
@@ -299,6 +303,9 @@ impl Export {
         if let Some(provider) = &self.provider {
             let configuration = serde_json::to_string(&provider.configuration).unwrap_or_default();
             unsaid("the provider's configuration", &configuration)?;
+        }
+        for (name, value) in &self.settings {
+            unsaid(&format!("{name} of the tenant"), &value.to_string())?;
         }
         for template in &self.templates {
             let from = template.content.from.as_deref().unwrap_or_default();
@@ -371,6 +378,39 @@ fn why_not(trigger: &str) -> String {
         "phonebox runs actions for {TRIGGER}, and this is for {}",
         shown(trigger)
     )
+}
+
+/// What phonebox has of a tenant's settings, as it has it. A tenant of Auth0's has many more.
+fn settings(tenant: Map<String, Value>, left_out: &mut Vec<LeftOut>) -> Map<String, Value> {
+    let mut known = Map::new();
+    let mut unknown = Vec::new();
+    for (name, value) in tenant {
+        let says_nothing = value == "" || name == "phone_consolidated_experience" && value == true;
+        if says_nothing {
+            continue;
+        }
+        if keywords::first(&value.to_string()).is_some() {
+            known.insert(name, value);
+            continue;
+        }
+        let alone = Map::from_iter([(name.clone(), value)]);
+        match Settings::default().with(&alone) {
+            Ok(settings) => {
+                let mut settings = serde_json::to_value(settings).unwrap_or_default();
+                known.extend(settings.get_mut(&name).map(|value| (name, value.take())));
+            }
+            Err(SettingsError::Unknown(_)) => unknown.push(name),
+            Err(error) => {
+                let what = format!("{name} of the tenant");
+                left_out.push(LeftOut::new(what, error.to_string()));
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let what = format!("{} of the tenant", unknown.join(", "));
+        left_out.push(LeftOut::new(what, "phonebox has no such settings"));
+    }
+    known
 }
 
 fn take<T: Default + DeserializeOwned>(

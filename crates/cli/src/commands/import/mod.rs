@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _};
 use http::Method;
 use phonebox::{InvalidAction, JavascriptOptions, Sensitive};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::export::{Action, Binding, Export, LeftOut, TRIGGER};
 use self::keywords::Keywords;
@@ -102,6 +102,9 @@ pub(super) async fn run(arguments: args::Import, output: Output) -> Result<Code,
         output.step(change.did.heading(dry), &change);
         imported.changes.push(change);
     };
+    if !export.settings.is_empty() {
+        tell(settings(&api, &export.settings, dry).await?);
+    }
     // As each needs the one before: a custom provider an action that is deployed, a binding too.
     if let Some(action) = &action {
         tell(if dry {
@@ -284,6 +287,19 @@ fn errors(action: &deploy::Wanted) -> Vec<String> {
             .collect(),
         Err(other) => vec![shown(&other.to_string())],
     }
+}
+
+async fn settings(api: &Api, wanted: &Map<String, Value>, dry: bool) -> Result<Change, Failure> {
+    let path = ["tenants", "settings"];
+    let are = api.ask(Ask::management(Method::GET, &path)).await?;
+    let mut changes = wanted.clone();
+    changes.retain(|name, value| part(&are, name) != value);
+    if !dry && !changes.is_empty() {
+        let ask = Ask::management(Method::PATCH, &path);
+        api.ask(ask.json(&json!(changes))).await?;
+    }
+    let names = changes.into_iter().map(|(name, _)| name);
+    Ok(Change::updated("the tenant's settings", names.collect()))
 }
 
 async fn bind(api: &Api, wanted: &[&Binding], dry: bool) -> Result<Change, Failure> {

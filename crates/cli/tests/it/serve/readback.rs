@@ -358,7 +358,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         for (arguments, stdin, code) in [
             (&["secrets", "list", "probe"][..], "", 0),
             (&["secrets", "set", "probe", "TOKEN"], SEALED, 0),
-            (&["secrets", "set", "probe", "TOKEN"], &two_lines, 1),
+            (&["secrets", "set", "probe", "TOKEN"], &two_lines, 0),
             (&["notifications", "list"], "", 0),
             (&["logs"], "", 0),
         ] {
