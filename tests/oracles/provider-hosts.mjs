@@ -7,6 +7,8 @@
 import tls from "node:tls";
 
 const HOSTS = new Set([
+  "gateway.example",
+  "sns.eu-central-1.amazonaws.com",
   "api.twilio.com",
   "verify.twilio.com",
   "rest.nexmo.com",

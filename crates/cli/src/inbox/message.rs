@@ -97,6 +97,8 @@ pub enum Provider {
     Generic,
     /// Kannel's `sendsms`, on any host.
     Kannel,
+    /// Amazon SNS.
+    Sns,
     /// Twilio Messages, and what is unknown at Twilio's hosts.
     Twilio,
     /// Twilio Verify with a custom code.
@@ -115,6 +117,7 @@ impl Provider {
         match self {
             Self::Generic => "generic",
             Self::Kannel => "kannel",
+            Self::Sns => "sns",
             Self::Twilio => "twilio",
             Self::TwilioVerify => "twilio-verify",
             Self::TwilioVoice => "twilio-voice",

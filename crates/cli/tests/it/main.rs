@@ -21,6 +21,7 @@ mod inbox;
 mod jail;
 mod management;
 mod operate;
+mod packages;
 mod program;
 mod readme;
 mod refusals;

@@ -32,7 +32,17 @@ const NAMESAKES: &[(&str, u32)] = &[
     ("util", 0),
 ];
 /// Packages that the engine has.
-const PACKAGES: &[&str] = &["axios", "node-fetch", "uuid"];
+const PACKAGES: &[&str] = &[
+    "@aws-sdk/client-sns",
+    "aws-sdk",
+    "aws-sdk/clients/sns",
+    "aws4",
+    "axios",
+    "jsonwebtoken",
+    "node-fetch",
+    "twilio",
+    "uuid",
+];
 /// Modules of Node's that there is no place for in a sandbox.
 const ABSENT: &[&str] = &[
     "child_process",
@@ -105,6 +115,7 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
     // What may be required, if nothing but the end follows.
     let mut about_to = None;
     let mut redefined = false;
+    let mut regions = Vec::new();
     let mut mistakes = Mistakes::default();
     let mut reads = Reads::default();
     // The last four tokens before this one.
@@ -120,6 +131,9 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
         match token {
             Token::Text(text) => {
                 origins(text, reader.goes_on(), &mut found.origins);
+                if is_region(text) && !regions.contains(&text) {
+                    regions.push(text);
+                }
                 if let [_, last, Token::Name("require"), Token::Sign(b'(')] = before
                     && last != Token::Sign(b'.')
                     && !reader.goes_on()
@@ -139,6 +153,7 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
         }
         before = [before[1], before[2], before[3], token];
     }
+    implied(&required, &regions, &mut found.origins);
     found.requests |= required
         .iter()
         .any(|(name, _)| PACKAGES.contains(name) && *name != "uuid");
@@ -162,6 +177,42 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
     } else {
         Err(errors)
     }
+}
+
+/// Where packages send to that have the addresses in themselves: SNS's is that of a region, which has to stand in the source.
+fn implied(required: &[(&str, usize)], regions: &[&str], found: &mut Vec<String>) {
+    let has = |package: &str| required.iter().any(|(name, _)| *name == package);
+    let mut add = |origin: String| {
+        if found.len() < ORIGINS && !found.contains(&origin) {
+            found.push(origin);
+        }
+    };
+    if has("twilio") {
+        for host in ["api", "verify"] {
+            add(format!("https://{host}.twilio.com"));
+        }
+    }
+    if ["@aws-sdk/client-sns", "aws-sdk", "aws-sdk/clients/sns"]
+        .map(has)
+        .contains(&true)
+    {
+        for region in regions {
+            add(format!("https://sns.{region}.amazonaws.com"));
+        }
+    }
+}
+
+/// Whether a text has the look of one of AWS's regions, such as `eu-central-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let [place @ .., number] = parts.as_slice() else {
+        return false;
+    };
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    (2..=4).contains(&place.len())
+        && place.first().is_some_and(|place| place.len() == 2)
+        && place.iter().all(word)
+        && matches!(number.as_bytes(), [b'1'..=b'9'])
 }
 
 const BUNDLE: &str = "dependencies are bundled on the author's machine, with `npx esbuild action.js --bundle \
@@ -729,6 +780,21 @@ mod tests {
                 "https://b.example",
             ]
         );
+    }
+
+    #[test]
+    fn packages_have_origins_of_their_own() {
+        let none: [&str; 0] = [];
+        let of = |source| examine(source, &none).unwrap().origins;
+        let twilio = ["https://api.twilio.com", "https://verify.twilio.com"];
+        assert_eq!(of("const twilio = require('twilio');"), twilio);
+        let sns = "const { SNSClient } = require('@aws-sdk/client-sns'); new SNSClient({ region: 'eu-central-1', x: 'us-gov-west-1', y: 'a-b-1' })";
+        let regions = [
+            "https://sns.eu-central-1.amazonaws.com",
+            "https://sns.us-gov-west-1.amazonaws.com",
+        ];
+        assert_eq!(of(sns), regions);
+        assert_eq!(of("const region = 'eu-central-1';"), none);
     }
 
     #[test]

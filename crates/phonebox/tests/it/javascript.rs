@@ -331,9 +331,9 @@ async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
         assert!(message.contains(part), "{source}: {message}");
     }
     let mut asked = options();
-    asked.dependencies = vec!["aws4".to_owned(), "uuid".to_owned()];
+    asked.dependencies = vec!["left-pad".to_owned(), "uuid".to_owned()];
     let error = Action::from_javascript(HANDLER, asked).unwrap_err();
-    assert!(error.to_string().contains("the dependency aws4"), "{error}");
+    assert!(error.to_string().contains("the dependency left-pad"), "{error}");
 }
 
 #[tokio::test]

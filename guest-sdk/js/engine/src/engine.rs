@@ -37,12 +37,35 @@ const PRELUDE: &[(&str, &str)] = &[
     ("phonebox:action", include_str!("prelude/action.js")),
 ];
 
-/// Packages that actions use, as their authors publish them for browsers.
-const PACKAGES: &[(&str, &str, &str)] = &[(
-    "axios",
-    "phonebox:axios",
-    include_str!("../node_modules/axios/dist/browser/axios.cjs"),
-)];
+/// Packages that actions use: as their authors publish them, made one file by `build`, or written for phonebox.
+const PACKAGES: &[(&str, &str, &str)] = &[
+    ("aws", "phonebox:aws", include_str!("packages/aws.js")),
+    (
+        "aws4",
+        "phonebox:aws4",
+        include_str!("../node_modules/.bundled/aws4.js"),
+    ),
+    (
+        "axios",
+        "phonebox:axios",
+        include_str!("../node_modules/.bundled/axios.js"),
+    ),
+    (
+        "jsonwebtoken",
+        "phonebox:jsonwebtoken",
+        include_str!("../node_modules/.bundled/jsonwebtoken.js"),
+    ),
+    (
+        "twilio",
+        "phonebox:twilio",
+        include_str!("packages/twilio.js"),
+    ),
+    (
+        "uuid",
+        "phonebox:uuid",
+        include_str!("../node_modules/.bundled/uuid.js"),
+    ),
+];
 
 pub(crate) struct Engine {
     runtime: Runtime,

@@ -12,6 +12,7 @@ use rsa::pkcs8::{
     DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
 };
 use rsa::rand_core::{TryCryptoRng, TryRng};
+use rsa::traits::PublicKeyParts as _;
 use rsa::{Pkcs1v15Sign, PrivateKey as RsaPrivateKey, PublicKey as RsaPublicKey};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
@@ -29,30 +30,31 @@ pub(crate) fn add(object: &Object<'_>) -> Result<()> {
     object.set("fromDer", Func::from(from_der))
 }
 
-/// A key, whatever its form is: `{type, kind, der}`.
+/// A key, whatever its form is: `{type, kind, der, bits}`.
 fn key_of<'js>(ctx: Ctx<'js>, form: String, der: Bytes<'js>) -> Result<Object<'js>> {
-    let (kind, key) = read(&form, &bytes(&der))
+    let (kind, key, bits) = read(&form, &bytes(&der))
         .ok_or_else(|| wrong(&ctx, "the key is damaged, or neither of RSA nor of P-256"))?;
     let object = Object::new(ctx.clone())?;
     let private = !matches!(&*form, "spki" | "pkcs1-public");
     object.set("type", if private { "private" } else { "public" })?;
     object.set("kind", kind)?;
+    object.set("bits", bits)?;
     object.set("der", TypedArray::<u8>::new(ctx, key)?)?;
     Ok(object)
 }
 
-fn read(form: &str, der: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+fn read(form: &str, der: &[u8]) -> Option<(&'static str, Vec<u8>, usize)> {
     let rsa = |key: &RsaPrivateKey| {
         let der = key.to_pkcs8_der().ok()?;
-        Some(("rsa", der.as_bytes().to_vec()))
+        Some(("rsa", der.as_bytes().to_vec(), key.size() * 8))
     };
     let rsa_public = |key: &RsaPublicKey| {
         let der = key.to_public_key_der().ok()?;
-        Some(("rsa", der.into_vec()))
+        Some(("rsa", der.into_vec(), key.size() * 8))
     };
     let ec = |key: &SecretKey| {
         let der = key.to_pkcs8_der().ok()?;
-        Some(("ec", der.as_bytes().to_vec()))
+        Some(("ec", der.as_bytes().to_vec(), 256))
     };
     match form {
         "pkcs1" => rsa(&RsaPrivateKey::from_pkcs1_der(der).ok()?),
@@ -66,7 +68,7 @@ fn read(form: &str, der: &[u8]) -> Option<(&'static str, Vec<u8>)> {
             Ok(key) => rsa_public(&key),
             Err(_) => {
                 let key = PublicKey::from_public_key_der(der).ok()?;
-                Some(("ec", key.to_public_key_der().ok()?.into_vec()))
+                Some(("ec", key.to_public_key_der().ok()?.into_vec(), 256))
             }
         },
         _ => None,

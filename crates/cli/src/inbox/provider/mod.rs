@@ -7,6 +7,7 @@
 
 mod generic;
 mod kannel;
+mod sns;
 mod twilio;
 mod twiml;
 mod vonage;
@@ -237,6 +238,7 @@ impl<'a> Question<'a> {
             ),
             ("api.twilio.com" | "verify.twilio.com", _) => twilio::exchange(self),
             ("rest.nexmo.com" | "api.nexmo.com", _) => vonage::exchange(self),
+            (host, _) if sns::is_host(host) => sns::exchange(self),
             (_, ["cgi-bin", "sendsms"]) => kannel::exchange(self),
             _ => generic::exchange(self),
         }

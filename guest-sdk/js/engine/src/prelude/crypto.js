@@ -60,6 +60,11 @@
     static keyOf(object) { return object.#key; }
     get type() { return this.#key.type; }
     get asymmetricKeyType() { return this.#key.kind; }
+    get asymmetricKeyDetails() {
+      const { kind, bits } = this.#key;
+      if (kind === undefined) return undefined;
+      return kind === 'ec' ? { namedCurve: 'prime256v1' } : { modulusLength: bits, publicExponent: 65537n };
+    }
     get symmetricKeySize() { return this.#key.type === 'secret' ? this.#key.der.length : undefined; }
     export(options) {
       const { type, der } = this.#key;
@@ -86,7 +91,7 @@
     } else {
       throw Object.assign(new TypeError('The "key" argument must be a text of PEM, a Buffer, a KeyObject or an object with a key.'), { code: 'ERR_INVALID_ARG_TYPE' });
     }
-    if (type === 'public' && key.type === 'private') key = { type, kind: key.kind, der: host.publicOf(key.kind, key.der) };
+    if (type === 'public' && key.type === 'private') key = { ...key, type, der: host.publicOf(key.kind, key.der) };
     if (key.type !== type) throw Object.assign(new TypeError(`Invalid key object type ${key.type}, expected ${type}.`), { code: 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE' });
     return key;
   };

@@ -37,37 +37,43 @@
   querystring.decode = querystring.parse;
   querystring.encode = querystring.stringify;
 
-  class EventEmitter {
-    #listeners = new Map();
-    on(name, listener) { this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]); return this; }
+  // A function, and what it remembers made when it is needed: older code calls it upon its own objects, or only inherits from it.
+  function EventEmitter() {}
+  const heard = new WeakMap();
+  const all = (emitter) => {
+    if (!heard.has(emitter)) heard.set(emitter, new Map());
+    return heard.get(emitter);
+  };
+  const of = (emitter, name) => all(emitter).get(name) ?? [];
+  const methods = {
+    on(name, listener) { all(this).set(name, [...of(this, name), listener]); return this; },
     once(name, listener) {
       const once = (...values) => { this.off(name, once); listener.apply(this, values); };
       once.listener = listener;
       return this.on(name, once);
-    }
+    },
     off(name, listener) {
-      const of = this.#listeners.get(name) ?? [];
-      const at = of.findLastIndex((one) => one === listener || one.listener === listener);
-      if (at >= 0) this.#listeners.set(name, of.toSpliced(at, 1));
+      const at = of(this, name).findLastIndex((one) => one === listener || one.listener === listener);
+      if (at >= 0) all(this).set(name, of(this, name).toSpliced(at, 1));
       return this;
-    }
+    },
     emit(name, ...values) {
-      const of = this.#listeners.get(name) ?? [];
-      if (of.length === 0 && name === 'error') throw values[0] instanceof Error ? values[0] : new Error(`Unhandled error. (${internals.inspect(values[0])})`);
-      for (const listener of of) listener.apply(this, values);
-      return of.length > 0;
-    }
-    addListener(name, listener) { return this.on(name, listener); }
-    removeListener(name, listener) { return this.off(name, listener); }
-    removeAllListeners(name) { if (name === undefined) this.#listeners.clear(); else this.#listeners.delete(name); return this; }
-    prependListener(name, listener) { this.#listeners.set(name, [listener, ...(this.#listeners.get(name) ?? [])]); return this; }
-    listeners(name) { return (this.#listeners.get(name) ?? []).map((one) => one.listener ?? one); }
-    listenerCount(name) { return (this.#listeners.get(name) ?? []).length; }
-    eventNames() { return [...this.#listeners.keys()]; }
-    setMaxListeners() { return this; }
-    static EventEmitter = EventEmitter;
-    static defaultMaxListeners = 10;
-  }
+      const listeners = of(this, name);
+      if (listeners.length === 0 && name === 'error') throw values[0] instanceof Error ? values[0] : new Error(`Unhandled error. (${internals.inspect(values[0])})`);
+      for (const listener of listeners) listener.apply(this, values);
+      return listeners.length > 0;
+    },
+    addListener(name, listener) { return this.on(name, listener); },
+    removeListener(name, listener) { return this.off(name, listener); },
+    removeAllListeners(name) { if (name === undefined) all(this).clear(); else all(this).delete(name); return this; },
+    prependListener(name, listener) { all(this).set(name, [listener, ...of(this, name)]); return this; },
+    listeners(name) { return of(this, name).map((one) => one.listener ?? one); },
+    listenerCount(name) { return of(this, name).length; },
+    eventNames() { return [...all(this)].filter(([, listeners]) => listeners.length > 0).map(([name]) => name); },
+    setMaxListeners() { return this; },
+  };
+  for (const [name, value] of Object.entries(methods)) Object.defineProperty(EventEmitter.prototype, name, { value, writable: true, configurable: true });
+  Object.assign(EventEmitter, { EventEmitter, defaultMaxListeners: 10 });
 
   // Whether two values are as good as one, however deep.
   const same = (one, other, within) => {
@@ -222,7 +228,6 @@
   nodeFetch.default = nodeFetch;
 
   const sleep = (delay, value) => new Promise((resolve) => { setTimeout(resolve, delay, value); });
-  const uuid = { v4: () => crypto.randomUUID(), validate: (text) => /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(text), NIL: '00000000-0000-0000-0000-000000000000' };
 
   const BUILT_IN = {
     assert: () => assert,
@@ -239,17 +244,25 @@
     util: () => util,
   };
   delete BUILT_IN.punycode;
-  // One that its own authors made, from its source.
+  // One that is evaluated when it is first required.
   const whole = (name) => {
     const module = { exports: {} };
     host.package(name).call(module.exports, module.exports, require, module, name, '/');
     return module.exports;
   };
+  let evaluated;
+  const aws = () => (evaluated ??= whole('aws'));
   // Packages that actions use, as phonebox has them: whatever version an action asks for.
   const PACKAGES = {
+    '@aws-sdk/client-sns': () => aws().v3,
+    'aws-sdk': () => aws().v2,
+    'aws-sdk/clients/sns': () => aws().v2.SNS,
+    aws4: () => whole('aws4'),
     axios: () => whole('axios'),
+    jsonwebtoken: () => whole('jsonwebtoken'),
     'node-fetch': () => nodeFetch,
-    uuid: () => uuid,
+    twilio: () => whole('twilio'),
+    uuid: () => whole('uuid'),
   };
   const ABSENT = /^(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|module|net|os|path|perf_hooks|readline|repl|stream|string_decoder|tls|tty|v8|vm|wasi|worker_threads|zlib)(\/|$)/;
 
