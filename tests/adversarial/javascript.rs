@@ -30,6 +30,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "JS01",
         "endless loops, wherever code of an action's runs",
         async |case| {
+            let mut unplaced = Vec::new();
             for (index, body) in [
                 "for (;;) {}",
                 "for (;;) { try { throw 1 } catch {} finally { continue } }",
@@ -39,7 +40,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 "await { then() { for (;;) {} } };",
                 "[1, 2].sort(() => { for (;;) {} });",
                 "const again = new Proxy({}, { get() { for (;;) {} } }); again.x;",
-                "new Array(4e9).indexOf(1);",
+                "for (;;) new Array(1e6).indexOf(1);",
                 "for (let n = 0n; ; n = n * 3n + 1n) {}",
             ]
             .iter()
@@ -48,8 +49,17 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 let report = case.handle(&format!("-{index}"), body, 0).await;
                 ended(body, &report, "cpu_exceeded");
                 names_its_limit(&report, "200 ms");
+                let message = report["error"]["message"].as_str().unwrap();
+                if !message.contains(", at ") {
+                    unplaced.push(*body);
+                }
             }
-            "cpu_exceeded each".to_owned()
+            assert_eq!(
+                unplaced,
+                ["for (let n = 0n; ; n = n * 3n + 1n) {}"],
+                "no place is told of these"
+            );
+            "cpu_exceeded each, with its place".to_owned()
         },
     )
     .await;
@@ -260,6 +270,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "top-level code that computes, grows, recurses, calls",
         async |case| {
             for (source, told) in [
+                ("\n\nfor (;;) { String(1); }", "200 ms (line 3"),
                 ("for (;;) {}", "200 ms"),
                 (
                     "const again = () => Promise.resolve().then(again); again();",

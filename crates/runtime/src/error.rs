@@ -101,10 +101,12 @@ pub enum RunError {
     #[error("the action exited instead of returning an outcome")]
     Exited,
     /// It computed longer than it may.
-    #[error("the action computed for more than {} ms", .limit.as_millis())]
+    #[error("the action computed for more than {} ms{}", .limit.as_millis(), at(.place.as_deref()))]
     CpuExceeded {
         /// The limit.
         limit: Duration,
+        /// Where in its source it did, of an action in JavaScript whose engine could tell.
+        place: Option<String>,
     },
     /// It used up its fuel: the second line behind the CPU limit, where the operator turned it on.
     #[error("the action used more than {limit} units of fuel")]
@@ -139,6 +141,10 @@ pub enum RunError {
     /// The host failed. What happened is in the operator's log.
     #[error("phonebox could not run the action")]
     Host,
+}
+
+fn at(place: Option<&str>) -> String {
+    place.map_or_else(String::new, |place| format!(", at {place}"))
 }
 
 impl RunError {

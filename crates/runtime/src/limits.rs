@@ -205,6 +205,10 @@ pub(crate) struct HostCalls {
     limit: u64,
     pub(crate) points: u64,
     pub(crate) calls: u64,
+    /// Whether the guest asks if it has computed for as long as it may: it will end by itself then.
+    pub(crate) asks: bool,
+    /// Whether it has.
+    pub(crate) exhausted: bool,
 }
 
 impl HostCalls {
@@ -213,7 +217,15 @@ impl HostCalls {
             limit,
             points: 0,
             calls: 0,
+            asks: false,
+            exhausted: false,
         }
+    }
+
+    /// Whether the guest has computed for as long as it may.
+    pub(crate) fn exhausted(&mut self) -> bool {
+        self.asks = true;
+        self.exhausted
     }
 
     /// Charges for one call.

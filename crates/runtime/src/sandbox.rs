@@ -32,6 +32,8 @@ const COPY_LIMIT: usize = 1 << 20;
 const FIELDS_LIMIT: usize = 32 << 10;
 /// An action must be able to answer a request that timed out, so requests end a little before the run does.
 const GRACE: Duration = Duration::from_millis(250);
+/// Ticks that are left to a guest that has used its time up and asks whether it has: to tell where it was.
+const LAST: u64 = 2;
 /// With fuel on, a run lets others compute after so much of it.
 const FUEL_SLICE: u64 = 10_000_000;
 
@@ -399,6 +401,11 @@ async fn in_sandbox(
         }
     };
     match answer {
+        // It ended in time to tell where it was.
+        Ok(told) if store.data().calls.exhausted => Err(RunError::CpuExceeded {
+            limit: limits.cpu,
+            place: told.err().as_deref().and_then(place).map(ToOwned::to_owned),
+        }),
         Ok(Ok(outcome)) => Ok(host::event::lift(outcome)),
         // What an engine in the guest says of it, with how much it may have.
         Ok(Err(message))
@@ -415,6 +422,12 @@ async fn in_sandbox(
             action.runtime.fuel,
         )),
     }
+}
+
+/// Where an error of the JavaScript engine's was thrown, as it says at its end.
+fn place(message: &str) -> Option<&str> {
+    let (_, place) = message.rsplit_once(", at ")?;
+    place.contains("action.js:").then_some(place)
 }
 
 fn new_store(
@@ -466,10 +479,19 @@ pub(crate) fn bounded<T: Bounded>(
     // The clock ticks for everybody, also while this run waits; so a tick is only an occasion to look at the meter. Where
     // there is budget left the thread is offered to others, so that a busy guest holds nobody up.
     let meter = meter.clone();
-    store.epoch_deadline_callback(move |_| match meter.tick() {
+    store.epoch_deadline_callback(move |mut store| match meter.tick() {
         None => Ok(UpdateDeadline::Continue(1)),
         Some(spent) if spent > limits.cpu => {
-            Err(RunError::CpuExceeded { limit: limits.cpu }.into())
+            let calls = store.data_mut().calls();
+            if calls.asks && !calls.exhausted {
+                calls.exhausted = true;
+                return Ok(UpdateDeadline::Continue(LAST));
+            }
+            Err(RunError::CpuExceeded {
+                limit: limits.cpu,
+                place: None,
+            }
+            .into())
         }
         Some(_) => Ok(UpdateDeadline::YieldCustom(
             1,
@@ -566,6 +588,10 @@ fn redact(result: Result<Outcome, RunError>, record: &Record) -> Result<Outcome,
         }),
         Err(RunError::Trapped { message }) => Err(RunError::Trapped {
             message: redact(message),
+        }),
+        Err(RunError::CpuExceeded { limit, place }) => Err(RunError::CpuExceeded {
+            limit,
+            place: place.map(redact),
         }),
         other => other,
     }

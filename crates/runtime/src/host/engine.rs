@@ -81,6 +81,10 @@ impl Host for State {
         Ok(now())
     }
 
+    fn exhausted(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.calls.exhausted())
+    }
+
     fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
         self.draw(length.into())?;
         Ok(random(length))

@@ -14,7 +14,7 @@ use super::snapshot::Memory;
 /// What belongs to one build.
 pub(super) struct Building {
     pub(super) growth: Growth,
-    calls: HostCalls,
+    pub(super) calls: HostCalls,
     /// Random bytes that it may still ask for.
     random: u64,
     /// Whether top-level code had something of the clock or of chance, or logged.
@@ -80,6 +80,10 @@ impl engine::Host for Building {
             limit: Limits::default().random,
         })?;
         Ok(host::engine::random(length))
+    }
+
+    fn exhausted(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.calls.exhausted())
     }
 
     fn keep(&mut self, at: u32, memory: Vec<u8>) -> wasmtime::Result<()> {

@@ -118,16 +118,29 @@ impl Engine {
             let growth = &store.data().growth;
             built.map_err(|error| classify(&error, growth, limits(runtime), runtime.fuel))
         };
-        let memory = match metered(tenant, &meter, built).await {
+        let built = metered(tenant, &meter, built).await;
+        let too_long = |error: &RunError| {
+            format!("top-level code, which runs once to build the action: {error}")
+        };
+        let memory = match built {
+            Ok(told) if store.data().calls.exhausted => {
+                let (limit, place) = (limits(runtime).cpu, None);
+                let error = RunError::CpuExceeded { limit, place };
+                let at = told.err();
+                return Err(BuildError {
+                    line: at.as_ref().and_then(|at| at.line),
+                    column: at.as_ref().and_then(|at| at.column),
+                    ..BuildError::new(error.kind(), too_long(&error))
+                }
+                .into());
+            }
             Ok(Ok(memory)) => memory,
             Ok(Err(error)) => return Err(told(&error).into()),
             Err(RunError::Host) => {
                 return Err(LoadError::Engine(wasmtime::Error::msg("the host panicked")));
             }
             Err(error) => {
-                let message =
-                    format!("top-level code, which runs once to build the action: {error}");
-                return Err(BuildError::new(error.kind(), message).into());
+                return Err(BuildError::new(error.kind(), too_long(&error)).into());
             }
         };
         drop(store);

@@ -29,7 +29,8 @@ async fn an_endless_loop_is_ended() {
     assert_eq!(
         report.result,
         Err(RunError::CpuExceeded {
-            limit: host.limits.cpu
+            limit: host.limits.cpu,
+            place: None,
         }),
         "{report:?}"
     );

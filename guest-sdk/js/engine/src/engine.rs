@@ -90,6 +90,8 @@ impl Engine {
         let runtime = Runtime::new().expect("there is memory for an empty engine");
         runtime.set_max_stack_size(STACK);
         runtime.set_gc_threshold(GARBAGE);
+        // The interpreter asks now and then, and then throws what nothing can catch.
+        runtime.set_interrupt_handler(Some(Box::new(host::exhausted)));
         let context = Context::full(&runtime).expect("there is memory for an empty context");
         let (internals, rejected) = context.with(|ctx| {
             let prelude = || -> rquickjs::Result<_> {

@@ -83,9 +83,9 @@
     if (internals.inHandler && frames.length > 0) message += `, at ${frames.slice(0, 4).join(' < ')}`;
     const id = (thrown !== null && typeof thrown === 'object' && thrown.phoneboxId) ||
       (thrown instanceof SyntaxError ? 'syntax_error' : 'top_level_error');
-    // The engine has no place for what comes before a function's first statement, but for the line before the function.
-    const line = at === null ? undefined : Math.max(1, Number(at[1]));
-    return [id, message.toWellFormed(), line, at?.[2] && at[1] !== '0' ? Number(at[2]) : undefined];
+    // Where the engine has no place but that of the function around it, line 0 is that of the whole module.
+    const placed = at !== null && at[1] !== '0';
+    return [id, message.toWellFormed(), placed ? Number(at[1]) : undefined, placed && at[2] ? Number(at[2]) : undefined];
   };
 
   // Promises that were rejected with nobody to hear of it, and why.
