@@ -370,6 +370,9 @@ async fn whatever_is_asked_the_answer_is_a_described_one() {
         "1",
         "--rate-limit",
         "auto",
+        // Seconds: only a failure waits so long.
+        "--request-timeout",
+        "120",
         // Its answer has no end.
         "--exclude-path",
         "/v1/tail",

@@ -1,5 +1,6 @@
 //! Actions as Auth0 has them: a JavaScript source, built, deployed and run.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -50,7 +51,11 @@ async fn phonebox() -> Phonebox {
         .dangerous_plain_http(origin)
         .build()
         .unwrap();
-    Phonebox::builder().egress(egress).build().unwrap()
+    // Compiling the engine takes seconds: one of these tests does it for all.
+    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
+    let compiled = CompiledCache::open(&compiled, [7; 32]).unwrap();
+    let phonebox = Phonebox::builder().egress(egress).compiled(compiled);
+    phonebox.build().unwrap()
 }
 
 fn options() -> JavascriptOptions {
@@ -333,7 +338,10 @@ async fn what_is_wrong_with_a_source_is_told_when_it_is_built() {
     let mut asked = options();
     asked.dependencies = vec!["left-pad".to_owned(), "uuid".to_owned()];
     let error = Action::from_javascript(HANDLER, asked).unwrap_err();
-    assert!(error.to_string().contains("the dependency left-pad"), "{error}");
+    assert!(
+        error.to_string().contains("the dependency left-pad"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
