@@ -18,7 +18,7 @@ use crate::RunError;
 use crate::action::{Loaded, Program, Run};
 use crate::capabilities::Capabilities;
 use crate::host;
-use crate::limits::{CpuMeter, Growth, HostCalls, Limits};
+use crate::limits::{CpuMeter, Growth, HostCalls, Limits, TICK};
 use crate::redact::Redactor;
 use crate::report::{Report, Usage};
 use crate::runtime::{Digest, Shared};
@@ -32,8 +32,8 @@ const COPY_LIMIT: usize = 1 << 20;
 const FIELDS_LIMIT: usize = 32 << 10;
 /// An action must be able to answer a request that timed out, so requests end a little before the run does.
 const GRACE: Duration = Duration::from_millis(250);
-/// Ticks that are left to a guest that has used its time up and asks whether it has: to tell where it was.
-const LAST: u64 = 2;
+/// How long a guest that asks whether its time is up may compute when it is: to tell where it was.
+const LAST: Duration = TICK.saturating_mul(2);
 /// With fuel on, a run lets others compute after so much of it.
 const FUEL_SLICE: u64 = 10_000_000;
 
@@ -483,9 +483,9 @@ pub(crate) fn bounded<T: Bounded>(
         None => Ok(UpdateDeadline::Continue(1)),
         Some(spent) if spent > limits.cpu => {
             let calls = store.data_mut().calls();
-            if calls.asks && !calls.exhausted {
+            if calls.asks && spent <= limits.cpu + LAST {
                 calls.exhausted = true;
-                return Ok(UpdateDeadline::Continue(LAST));
+                return Ok(UpdateDeadline::Continue(1));
             }
             Err(RunError::CpuExceeded {
                 limit: limits.cpu,
