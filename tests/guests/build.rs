@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use phonebox_componentize::javascript;
 use phonebox_componentize::rust::{self, TARGET};
 
 fn main() {
@@ -67,6 +68,9 @@ fn main() {
             constant(&mut constants, &name, &path);
         }
     }
+    let path = out.join("javascript-engine.wasm");
+    std::fs::write(&path, javascript::engine()).expect("OUT_DIR can be written to");
+    constant(&mut constants, "javascript-engine", &path);
     std::fs::write(out.join("guests.rs"), constants).expect("OUT_DIR can be written to");
 }
 

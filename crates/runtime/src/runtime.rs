@@ -30,7 +30,7 @@ const INSTANCES_PER_COMPONENT: u32 = 20;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 10;
 /// What one place in the pool comes with. A component that needs more takes several places.
-const INSTANCES_PER_PLACE: u32 = 5;
+const INSTANCES_PER_PLACE: u32 = 6;
 const MEMORIES_PER_PLACE: u32 = 1;
 const TABLES_PER_PLACE: u32 = 2;
 
@@ -243,8 +243,8 @@ impl Runtime {
     }
 
     /// Loads a tenant's action that is written in JavaScript: has the engine run its top-level code, with nothing to reach, and
-    /// look for its handler. Takes some milliseconds, and compiles nothing; what is kept in memory is what the action changes in
-    /// the engine's, some 50 KiB for a small one and at most 16 MiB.
+    /// look for its handler. Takes some milliseconds, and compiles none of it; what is kept in memory is what the action changes
+    /// in the engine's, some 50 KiB for a small one and at most 1 MiB.
     ///
     /// The engine is a component that `engine` gives. It is asked for the first time only, and its code is cached like that of
     /// others; it is ours, so it is compiled in this process. Blocks.

@@ -666,25 +666,22 @@ async fn top_level_code_runs_once() {
 #[tokio::test]
 async fn what_top_level_code_leaves_is_memory_of_each_run() {
     let phonebox = phonebox().await;
-    let source = |mebibytes: u32| {
+    let source = |kibibytes: usize| {
         format!(
-            "const much = new Uint8Array({mebibytes} << 20).fill(7);
+            "const much = new Uint8Array({kibibytes} << 10).fill(7);
             exports.onExecuteCustomPhoneProvider = async () => {{ console.log(much.length, much.at(-1)); }};"
         )
     };
     // One is kept, and the other is too much for that.
-    for mebibytes in [4, 20] {
+    for (kibibytes, too_little) in [(512, 1), (20 << 10, 4)] {
         let mut options = options();
-        let action = Action::from_javascript(&source(mebibytes), options.clone()).unwrap();
+        let action = Action::from_javascript(&source(kibibytes), options.clone()).unwrap();
         let report = run_with(&phonebox, &action, Secrets::default()).await;
         let lines: Vec<_> = report.log.iter().map(|line| &*line.message).collect();
-        assert_eq!(lines, [format!("{} 7", mebibytes << 20)], "{report:#?}");
-        assert!(
-            report.usage.peak_memory > (mebibytes << 20) as usize,
-            "{report:#?}"
-        );
-        options.limits.memory_mib = Some(4);
-        let action = Action::from_javascript(&source(mebibytes), options).unwrap();
+        assert_eq!(lines, [format!("{} 7", kibibytes << 10)], "{report:#?}");
+        assert!(report.usage.peak_memory > (kibibytes << 10), "{report:#?}");
+        options.limits.memory_mib = Some(too_little);
+        let action = Action::from_javascript(&source(kibibytes), options).unwrap();
         let report = run_with(&phonebox, &action, Secrets::default()).await;
         assert!(report.result.is_err(), "{report:#?}");
     }

@@ -2,8 +2,9 @@
 //!
 //! The engine's component is code that imports two core modules: the memory of an engine that has started, and what an action
 //! changes in it. The first is made once in a process. The second is made when an action is loaded: its top-level code runs in
-//! an instance of the engine, which then gives its memory away, and what is different there becomes data segments. Neither
-//! has a function in it, so nothing that a tenant wrote is ever compiled. They are not kept on disk: the source is the action.
+//! an instance of the engine, which then gives its memory away, and what is different there becomes the bytes of one data
+//! segment. Neither has a function in it, so nothing that a tenant wrote is ever compiled: all that Wasmtime makes code for is
+//! to copy that segment. They are not kept on disk: the source is the action.
 //!
 //! A run is an instance of the three. All runs share the memory of the engine that has started, whosever they are, each page
 //! until they write to it. Where top-level code asked its host for something that differs from run to run, or logged, or left
@@ -41,7 +42,7 @@ const MESSAGE: usize = 1024;
 /// Runs have a memory of a multiple of so many pages, 1 MiB, so that there are few kinds of it.
 const PAGES: usize = 16;
 
-/// How many places of the pool a run or a build takes: it has one memory, two tables and five core instances.
+/// How many places of the pool a run or a build takes: it has one memory, two tables and six core instances.
 pub(crate) const PLACES: u32 = 1;
 
 /// The engine, linked to what runs have, and to what there is while an action is built.

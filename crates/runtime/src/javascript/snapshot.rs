@@ -18,13 +18,8 @@ const PAGE: usize = 1 << 16;
 /// Memories are compared in blocks, and those that differ in grains, both in bytes.
 const BLOCK: usize = 1 << 12;
 const GRAIN: usize = 8;
-/// So many bytes that are the same are taken along rather than begin another segment.
+/// So many bytes that are the same are taken along rather than begin anew.
 const GAP: usize = 32;
-/// What a segment takes beside its bytes, in the host's memory.
-const SEGMENT: usize = 160;
-/// The most that an action may change, in bytes, with what its segments take. It bounds their number, too: 100,000 is as many
-/// as a module may have.
-pub(super) const LIMIT: usize = 16 << 20;
 
 /// A memory that the engine gave away.
 pub(super) struct Memory {
@@ -68,17 +63,28 @@ impl Memory {
         module.finish()
     }
 
-    /// A module that makes this memory of another one, which has at least as many pages; none if that takes more than the
-    /// [`LIMIT`].
+    /// A module that makes this memory of another one, which has at least as many pages: it puts at 0 what is different, each
+    /// time with its place and length, and the engine copies that to its places. None if there is no room for it, below where
+    /// the memory begins.
     pub(super) fn loaded(&self, started: &Self) -> Option<Vec<u8>> {
         let differences =
             (self.at == started.at).then(|| differences(&self.bytes, &started.bytes))?;
-        let size: usize = differences.iter().map(|bytes| bytes.len() + SEGMENT).sum();
-        if size > LIMIT {
-            return None;
+        let mut changes = Vec::new();
+        for range in differences {
+            let place = u32::try_from(self.at + range.start).ok()?;
+            let bytes = self.bytes.get(range)?;
+            changes.extend(place.to_le_bytes());
+            changes.extend(u32::try_from(bytes.len()).ok()?.to_le_bytes());
+            changes.extend(bytes);
+            // A length of 0 is there after the last.
+            if changes.len() + 8 > self.at {
+                return None;
+            }
         }
+        let mut data = DataSection::new();
+        data.active(0, &place(0), changes);
         let mut module = changing();
-        module.section(&self.data(&differences));
+        module.section(&data);
         Some(module.finish())
     }
 
@@ -153,8 +159,8 @@ mod tests {
 
     use super::*;
 
-    const AT: usize = BLOCK;
-    const LENGTH: usize = 2 * PAGE - AT;
+    const AT: usize = PAGE;
+    const LENGTH: usize = PAGE;
 
     /// A memory of two pages, most of it zero.
     fn memory() -> impl Strategy<Value = Vec<u8>> {
@@ -170,8 +176,9 @@ mod tests {
         })
     }
 
-    /// Does to a memory what a module's data segments do.
-    fn apply(module: &[u8], memory: &mut [u8]) {
+    /// Does to a memory, which begins at [`AT`], what a module's data segments do.
+    fn apply(module: &[u8], memory: &mut Vec<u8>) {
+        memory.splice(..0, vec![0; AT]);
         for payload in Parser::new(0).parse_all(module) {
             let Payload::DataSection(section) = payload.unwrap() else {
                 continue;
@@ -185,10 +192,20 @@ mod tests {
                 let Operator::I32Const { value } = place else {
                     panic!("{place:?}");
                 };
-                let start = usize::try_from(value).unwrap() - AT;
+                let start = usize::try_from(value).unwrap();
                 memory[start..start + segment.data.len()].copy_from_slice(segment.data);
             }
         }
+        let mut from = 0;
+        let word = |memory: &[u8], at: usize| {
+            u32::from_le_bytes(memory[at..at + 4].try_into().unwrap()) as usize
+        };
+        while word(memory, from + 4) > 0 {
+            let (place, length) = (word(memory, from), word(memory, from + 4));
+            memory.copy_within(from + 8..from + 8 + length, place);
+            from += 8 + length;
+        }
+        memory.drain(..AT);
     }
 
     proptest! {
@@ -214,18 +231,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_not_kept() {
-        let zero = |length: usize| Memory::new(0, vec![0; length]).unwrap();
-        let mut full = zero(LIMIT);
-        full.bytes.fill(1);
-        assert!(full.loaded(&zero(PAGE)).is_none());
-        let mut sparse = zero(LIMIT);
-        sparse
-            .bytes
-            .iter_mut()
-            .step_by(GAP + 2 * GRAIN)
-            .for_each(|byte| *byte = 1);
-        assert!(sparse.loaded(&zero(PAGE)).is_none());
-        assert!(zero(LIMIT).loaded(&zero(PAGE)).is_some());
+        let memory = |changed: usize| {
+            let mut bytes = vec![0; 2 * PAGE];
+            bytes.iter_mut().take(changed).for_each(|byte| *byte = 1);
+            Memory::new(u32::try_from(AT).unwrap(), bytes).unwrap()
+        };
+        let started = memory(0);
+        assert!(memory(AT - 16).loaded(&started).is_some());
+        assert!(memory(AT).loaded(&started).is_none());
         assert!(Memory::new(0, vec![0; PAGE + 1]).is_none());
         assert!(Memory::new(8, vec![0; PAGE - 8]).is_none());
     }

@@ -1,17 +1,20 @@
 //! Parts a component's code from its memory, so that the code is compiled once for all the memories it is run with.
 //!
 //! What comes out imports two core modules. `started` exports the memory and the stack pointer that the code had of its own;
-//! `loaded` is instantiated with that memory, in which its data segments change what an action's source changes. Neither has
-//! to have code. The memory as the engine begins is such a `started` itself, in the custom section `started`.
+//! `loaded` is instantiated with that memory, and its data segment puts at 0, where stacks end and nothing is yet, what an
+//! action's source changes in the rest: each time a place and a length, in 4 bytes each, and the bytes. A length of 0 ends it.
+//! Then they are copied to their places. Neither module has to have code. The memory as the engine begins is such a `started`
+//! itself, in the custom section `started`.
 
 use std::error::Error;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent};
 use wasm_encoder::{
-    Component, ComponentImportSection, ComponentTypeRef, ConstExpr, CoreTypeSection, CustomSection,
-    DataSection, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection,
-    InstanceSection, MemorySection, MemoryType, Module, ModuleArg, ModuleSection, ModuleType,
-    ValType,
+    BlockType, CodeSection, Component, ComponentImportSection, ComponentTypeRef, ConstExpr,
+    CoreTypeSection, CustomSection, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, InstanceSection, MemArg,
+    MemorySection, MemoryType, Module, ModuleArg, ModuleSection, ModuleType, StartSection,
+    TypeSection, ValType,
 };
 use wasmparser::{DataKind, Instance, Operator, Parser};
 
@@ -20,9 +23,9 @@ const LOADED: &str = "loaded";
 const MEMORY: &str = "memory";
 const STACK: &str = "stack";
 
-/// The code's module is the first; what is imported comes right after it, and what was there moves up.
+/// The code's module is the first; what is imported comes right after it, with what copies, and what was there moves up.
 const CODE: u32 = 0;
-const IMPORTED: u32 = 2;
+const ADDED: u32 = 3;
 
 const STACK_POINTER: GlobalType = GlobalType {
     val_type: ValType::I32,
@@ -188,7 +191,7 @@ impl ReencodeComponent for Split {
 
     fn module_index(&mut self, module: u32) -> u32 {
         if self.depth == 0 && module > CODE {
-            module + IMPORTED
+            module + ADDED
         } else {
             module
         }
@@ -197,7 +200,7 @@ impl ReencodeComponent for Split {
     fn instance_index(&mut self, instance: u32) -> u32 {
         let moved = self.code_instance.is_some_and(|code| instance >= code);
         if self.depth == 0 && moved {
-            instance + IMPORTED
+            instance + ADDED
         } else {
             instance
         }
@@ -233,6 +236,7 @@ impl ReencodeComponent for Split {
             imports.import(*name, ComponentTypeRef::Module(index as u32));
         }
         component.section(&types).section(&imports);
+        component.section(&ModuleSection(&copying(memory)));
         Ok(())
     }
 
@@ -262,6 +266,7 @@ impl ReencodeComponent for Split {
             let nothing: [(&str, ModuleArg); 0] = [];
             instances.instantiate(CODE + 1, nothing);
             instances.instantiate(CODE + 2, with_started);
+            instances.instantiate(CODE + 3, with_started);
             let args = args
                 .iter()
                 .map(|arg| (arg.name, ModuleArg::Instance(arg.index)));
@@ -276,6 +281,53 @@ impl ReencodeComponent for Split {
         self.instances += 1;
         Ok(())
     }
+}
+
+/// A module that, as it starts, copies what `loaded` changes to its places.
+fn copying(memory: EntityType) -> Module {
+    const FROM: u32 = 0;
+    let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
+    types.ty().function([], []);
+    imports.import(STARTED, MEMORY, memory);
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    functions.function(0);
+    let word = |offset| MemArg {
+        offset,
+        align: 0,
+        memory_index: 0,
+    };
+    let mut copy = Function::new([(1, ValType::I32)]);
+    copy.instructions()
+        .loop_(BlockType::Empty)
+        .local_get(FROM)
+        .i32_load(word(4))
+        .if_(BlockType::Empty)
+        .local_get(FROM)
+        .i32_load(word(0))
+        .local_get(FROM)
+        .i32_const(8)
+        .i32_add()
+        .local_get(FROM)
+        .i32_load(word(4))
+        .memory_copy(0, 0)
+        .local_get(FROM)
+        .i32_const(8)
+        .i32_add()
+        .local_get(FROM)
+        .i32_load(word(4))
+        .i32_add()
+        .local_set(FROM)
+        .br(1)
+        .end()
+        .end()
+        .end();
+    code.function(&copy);
+    let mut module = Module::new();
+    module.section(&types).section(&imports).section(&functions);
+    module
+        .section(&StartSection { function_index: 0 })
+        .section(&code);
+    module
 }
 
 /// The module's one memory. It is imported before the section comes that says so.
