@@ -425,16 +425,16 @@ async fn an_export_with_keywords_says_which_are_missing() {
     server.write(
         "export/actions/sms.json",
         r#"{ "name": "sms", "code": "./actions/sms/code.js", "supported_triggers": [{ "id": "custom-phone-provider" }],
-            "dependencies": [{ "name": "twilio", "version": "5.3.0" }] }"#,
+            "dependencies": [{ "name": "messagebird", "version": "4.0.1" }] }"#,
     );
-    let code = "const twilio = require('twilio');\nexports.onExecuteCustomPhoneProvider = async (event, api) => {};\n";
+    let code = "const messagebird = require('messagebird');\nexports.onExecuteCustomPhoneProvider = async (event, api) => {};\n";
     server.write("export/actions/sms/code.js", code);
     let planned = server
         .json(&[&mapped[..], &["--dry-run"]].concat(), "")
         .await;
     let error = planned["errors"][0].as_str().unwrap();
     assert!(
-        error.contains("twilio") && error.contains("bundle"),
+        error.contains("messagebird") && error.contains("bundle"),
         "{planned}"
     );
 
