@@ -122,7 +122,7 @@ impl Action {
     /// does not have that itself. It may reach the https origins that stand in the source, by every method.
     ///
     /// The source is read, and not run: what is wrong with its syntax, its top-level code or its handler is known when it is
-    /// [built](crate::Tenant::build) or deployed.
+    /// built or deployed.
     pub fn from_javascript(
         source: &str,
         options: JavascriptOptions,
