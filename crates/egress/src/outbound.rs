@@ -202,6 +202,11 @@ impl Trip {
         (record.end(), result)
     }
 
+    /// How many of its requests may be under way: one more is refused.
+    pub fn at_once(&self) -> u32 {
+        self.outbound.shared.door.limits.concurrent
+    }
+
     /// Where a request was refused, notes its target, and waits until the time tells nothing of why. A name that does not
     /// exist takes as long: how soon that is known tells who else asked the name server, and whether it is a local one.
     async fn draw_out(&self, record: &Record<'_>) {

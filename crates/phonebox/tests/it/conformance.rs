@@ -165,7 +165,7 @@ async fn phonebox(provider: Provider) -> Phonebox {
     let router = Router::new().fallback(answer).with_state(provider);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let mut limits = Limits::default();
-    (limits.requests, limits.concurrent, limits.tenant_rate) = (32, 8, 10_000);
+    (limits.requests, limits.tenant_rate) = (32, 10_000);
     let mut egress = Egress::builder()
         .reachable("127.0.0.0/8".parse().unwrap())
         .limits(limits);

@@ -15,7 +15,8 @@ use crate::sandbox::State;
 type Outcome = Result<egress::Response, egress::Error>;
 type UnderWay = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// A run's requests that have begun and not ended. They go on while the run waits for them.
+/// A run's requests that have begun and not ended. They go on while the run waits for them, so many at a time as may be under
+/// way: at Auth0 any number may, so the next waits for its turn.
 #[derive(Default)]
 pub(crate) struct Begun {
     last: u32,
@@ -34,9 +35,10 @@ impl Begun {
     }
 
     /// The first of them that ends. Never, if there is none.
-    async fn next(&mut self) -> (u32, Outcome) {
+    async fn next(&mut self, at_once: usize) -> (u32, Outcome) {
         let (index, ended) = poll_fn(|context| {
-            for (index, (number, request)) in self.under_way.iter_mut().enumerate() {
+            let now = self.under_way.iter_mut().take(at_once);
+            for (index, (number, request)) in now.enumerate() {
                 if let Poll::Ready(outcome) = request.as_mut().poll(context) {
                     return Poll::Ready((index, (*number, outcome)));
                 }
@@ -66,7 +68,9 @@ impl Host for State {
 
     async fn wait(&mut self, milliseconds: u32) -> wasmtime::Result<Option<Ended>> {
         let most = Duration::from_millis(milliseconds.into());
-        let Ok((number, outcome)) = tokio::time::timeout(most, self.begun.next()).await else {
+        let at_once = usize::try_from(self.record.trip.at_once()).unwrap_or(usize::MAX);
+        let next = self.begun.next(at_once);
+        let Ok((number, outcome)) = tokio::time::timeout(most, next).await else {
             return Ok(None);
         };
         let outcome = outcome.map(Response::from).map_err(Into::into);
