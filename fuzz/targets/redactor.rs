@@ -167,6 +167,13 @@ fuzz_target!(|input: &str| {
             .map(|(name, value)| (value.clone(), format!("[secret:{name}]"))),
     );
     plain.retain(|(value, _)| value.len() >= 3);
+    // Of a value of several lines, each by itself.
+    let lines: Vec<_> = plain
+        .iter()
+        .filter(|(value, _)| value.contains('\n'))
+        .flat_map(|(value, mask)| value.lines().map(|line| (line.to_owned(), mask.clone())))
+        .filter(|(line, _)| line.len() >= 8)
+        .collect();
     let long = plain.iter().filter(|(value, _)| value.len() >= 6);
     let long_encoded: Vec<_> = long
         .flat_map(|(value, mask)| {
@@ -178,6 +185,7 @@ fuzz_target!(|input: &str| {
     let values: Vec<Masked> = plain
         .into_iter()
         .chain(long_encoded)
+        .chain(lines)
         .map(|(value, mask)| Masked { value, mask })
         .collect();
 
@@ -257,7 +265,10 @@ fn reserved_spellings(secrets: &[(String, String)], code: &str) -> Vec<String> {
         value.bytes().map(spell).collect()
     };
     // As JSON has it, too.
-    let escape = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"");
+    let escape = |value: &str| {
+        let json = serde_json::to_string(value).expect("it is a text");
+        json[1..json.len() - 1].to_owned()
+    };
     values
         .chain([code])
         .flat_map(|value| {
