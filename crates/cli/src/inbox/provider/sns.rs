@@ -68,32 +68,27 @@ impl Refused {
         "InvalidAction",
         "The inbox only takes Publish to a PhoneNumber, as a form: POST",
     );
-    const EMPTY: Self = Self(
-        StatusCode::BAD_REQUEST,
-        "InvalidParameter",
-        "Invalid parameter: Empty message",
-    );
+    const EMPTY: Self = Self::parameter("Invalid parameter: Empty message");
     const INTERNAL: Self = Self(
         StatusCode::INTERNAL_SERVER_ERROR,
         "InternalError",
         "The request processing has failed because of an unknown error, exception or failure.",
     );
-    const NOBODY: Self = Self(
-        StatusCode::BAD_REQUEST,
-        "InvalidParameter",
+    const NOBODY: Self = Self::parameter(
         "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter",
     );
-    const NUMBER: Self = Self(
-        StatusCode::BAD_REQUEST,
-        "InvalidParameter",
-        "Invalid parameter: PhoneNumber Reason: it is not valid to publish to",
-    );
+    const NUMBER: Self =
+        Self::parameter("Invalid parameter: PhoneNumber Reason: it is not valid to publish to");
     const THROTTLED: Self = Self(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded");
     const UNSIGNED: Self = Self(
         StatusCode::FORBIDDEN,
         "MissingAuthenticationToken",
         "Request is missing Authentication Token",
     );
+
+    const fn parameter(words: &'static str) -> Self {
+        Self(StatusCode::BAD_REQUEST, "InvalidParameter", words)
+    }
 }
 
 impl From<Refused> for Answer {
