@@ -1,0 +1,348 @@
+//! What a source says of itself. It is read as a row of tokens, which is enough to tell code from comments and texts.
+
+mod mistakes;
+mod origins;
+mod reader;
+mod required;
+mod secrets;
+
+use phonebox_contract::BuildError;
+
+use self::mistakes::Mistakes;
+use self::origins::{implied, is_region, origins};
+use self::reader::{Reader, Token};
+use self::required::{PACKAGES, absence, has, unavailable};
+use self::secrets::Reads;
+use super::{SOURCE_LIMIT, too_large};
+
+pub use self::mistakes::explain;
+pub use self::required::modules;
+
+/// Errors that are told of one source.
+const ERRORS: usize = 20;
+/// Origins that are taken from one source, and names of secrets.
+const ORIGINS: usize = 64;
+
+/// What a source says of itself.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Source {
+    /// The https origins that stand in its texts, each once, in their order.
+    pub origins: Vec<String>,
+    /// The secrets that it reads by a name that stands in it, each once, with the line where it does so first.
+    pub secrets: Vec<(String, u32)>,
+    /// What is likely not meant, though it is JavaScript.
+    pub mistakes: Vec<BuildError>,
+    /// Whether it sends requests, as far as that shows.
+    pub requests: bool,
+}
+
+/// Reads a source, and which npm packages it was written for, as `name` or `name@version`, without running it.
+pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source, Vec<BuildError>> {
+    if source.len() > SOURCE_LIMIT {
+        return Err(vec![too_large(source.len())]);
+    }
+    let absent = dependencies.iter().map(AsRef::as_ref);
+    let mut errors: Vec<_> = absent.filter_map(unavailable).take(ERRORS).collect();
+    if let Some(at) = source.find('\0') {
+        errors.push(located(
+            source,
+            at,
+            "invalid_source",
+            "there is a NUL in the source",
+        ));
+    }
+    let mut reader = Reader::new(source);
+    let mut found = Source::default();
+    let mut required = Vec::new();
+    // What may be required, if nothing but the end follows.
+    let mut about_to = None;
+    let mut redefined = false;
+    let mut regions = Vec::new();
+    let mut mistakes = Mistakes::default();
+    let mut reads = Reads::default();
+    // The last four tokens before this one.
+    let mut before = [Token::Start; 4];
+    while let Some((token, at)) = reader.next() {
+        // `a?.b` reads what `a.b` does.
+        if token == Token::Sign(b'?') && reader.peek(0) == Some(b'.') {
+            continue;
+        }
+        reads.see(before, token, at, &reader);
+        mistakes.see(before, token, at, &reader);
+        let asked = about_to.take();
+        match token {
+            Token::Text(text) => {
+                origins(text, reader.goes_on(), &mut found.origins);
+                if is_region(text) && !regions.contains(&text) {
+                    regions.push(text);
+                }
+                if let [_, last, Token::Name("require"), Token::Sign(b'(')] = before
+                    && last != Token::Sign(b'.')
+                    && !reader.goes_on()
+                    && !reader.within_try()
+                {
+                    about_to = Some((text, at));
+                }
+            }
+            Token::Name("require") => {
+                let [.., last] = before;
+                redefined |= matches!(last, Token::Name("var" | "let" | "const" | "function"));
+                redefined |= reader.in_parameters();
+            }
+            Token::Name("fetch") => found.requests = true,
+            Token::Sign(b')') => required.extend(asked),
+            _ => {}
+        }
+        before = [before[1], before[2], before[3], token];
+    }
+    implied(&required, &regions, &mut found.origins);
+    found.requests |= required
+        .iter()
+        .any(|(name, _)| PACKAGES.contains(name) && *name != "uuid");
+    found.secrets = reads
+        .found
+        .into_iter()
+        .map(|(name, at)| (shown(name), place(source, at).0))
+        .collect();
+    found.mistakes = mistakes.tell(source);
+    if !redefined {
+        let absent = required.into_iter().filter(|(name, _)| !has(name));
+        let room = ERRORS.saturating_sub(errors.len());
+        errors.extend(
+            absent
+                .map(|(name, at)| absence(source, name, at))
+                .take(room),
+        );
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        Err(errors)
+    }
+}
+
+fn located(source: &str, at: usize, id: &str, message: &str) -> BuildError {
+    let (line, column) = place(source, at);
+    BuildError {
+        line: Some(line),
+        column: Some(column),
+        ..BuildError::new(id, message)
+    }
+}
+
+/// The line and the column of a byte, from 1.
+fn place(source: &str, at: usize) -> (u32, u32) {
+    let before = source.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    (
+        number(before.matches('\n').count() + 1),
+        number(line.chars().count() + 1),
+    )
+}
+
+/// A stranger's text as it may be shown.
+fn shown(text: &str) -> String {
+    let visible = text.chars().take(120);
+    visible
+        .map(|c| {
+            if crate::place::hides(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_stand_in_texts_and_nowhere_else() {
+        let source = r#"
+            // https://in.a.comment/ and 'https://quoted.there/'
+            /* https://in.another/ " */
+            const base = "https://api.twilio.com/2010"; const re = /["'`]https:\/\/no/g;
+            const one = `https://${region}.no.example/x`, two = `https://API.Example.com:8443/${id}?x=${`https://nested.example`}`;
+            const half = `https://half.${region}/`, http = 'http://plain.example/', https = 'https://localhost';
+            fetch('https://api.twilio.com/again', 4 / 2, 'https://b.example');
+        "#;
+        let none: [&str; 0] = [];
+        assert_eq!(
+            examine(source, &none).unwrap().origins,
+            [
+                "https://api.twilio.com",
+                "https://api.example.com:8443",
+                "https://nested.example",
+                "https://b.example",
+            ]
+        );
+    }
+
+    #[test]
+    fn packages_have_origins_of_their_own() {
+        let none: [&str; 0] = [];
+        let of = |source| examine(source, &none).unwrap().origins;
+        let twilio = ["https://api.twilio.com", "https://verify.twilio.com"];
+        assert_eq!(of("const twilio = require('twilio');"), twilio);
+        let sns = "const { SNSClient } = require('@aws-sdk/client-sns'); new SNSClient({ region: 'eu-central-1', x: 'us-gov-west-1', y: 'a-b-1' })";
+        let regions = [
+            "https://sns.eu-central-1.amazonaws.com",
+            "https://sns.us-gov-west-1.amazonaws.com",
+        ];
+        assert_eq!(of(sns), regions);
+        assert_eq!(of("const region = 'eu-central-1';"), none);
+    }
+
+    #[test]
+    fn what_is_required_and_absent_is_told_with_its_place() {
+        let source = "const c = require('node:crypto');\n// require('gone')\nconst fs =  require(\"fs\");\n\
+                      try { require('maybe') } catch {}\nx.require('not this');\nrequire(`left-pad`); require(name); require('a' + b); require(`${c}`);\n";
+        let asked = [
+            "uuid@10.0.0",
+            "left-pad",
+            "crypto@1.0.1",
+            "crypto",
+            "crypto@17.7.1",
+            "@acme/sms@1.0.0",
+        ];
+        let errors = examine(source, &asked).unwrap_err();
+        let told: Vec<_> = errors
+            .iter()
+            .map(|error| (error.id.as_str(), error.line, error.column))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("dependency_not_available", None, None),
+                ("dependency_not_available", None, None),
+                ("dependency_not_available", None, None),
+                ("module_not_available", Some(3), Some(21)),
+                ("module_not_found", Some(6), Some(9)),
+            ],
+            "{errors:?}"
+        );
+        let named = [
+            "left-pad is not",
+            "crypto has no version 17.7.1",
+            "@acme/sms is not",
+        ];
+        for (error, named) in errors.iter().zip(named) {
+            assert!(error.message.contains(named), "{named}: {error:?}");
+        }
+        let bundled =
+            "(function(require, module) { require('./inner') })(load, {}); exports.x = 1;";
+        let none: [&str; 0] = [];
+        assert_eq!(examine(bundled, &none), Ok(Source::default()));
+    }
+
+    #[test]
+    fn the_secrets_that_a_source_reads_are_found() {
+        let source = "
+            const { A, B: renamed, ...rest } = event.secrets;
+            exports.h = async ({ notification, secrets: { C, D = 'x' } }, api) => {
+              const { E } = secrets, { F } = other.things;
+              use(event.secrets.G, event?.secrets?.H, secrets['I'], secrets.J, event.secrets.A);
+              module.secrets.K; secrets.get(L); const { M } = event; ({ N: 1 });
+            };";
+        let none: [&str; 0] = [];
+        let found = examine(source, &none).unwrap().secrets;
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, line)| (name.as_str(), *line))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("A", 2),
+                ("B", 2),
+                ("C", 3),
+                ("D", 3),
+                ("E", 4),
+                ("G", 5),
+                ("H", 5),
+                ("I", 5),
+                ("J", 5)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_likely_not_meant_is_told_with_its_place() {
+        let source = "const a = event.secret.TOKEN;\nconst b = 'to ${name}', c = `to ${name}`, d = '$ {}', e = '${', f = \"${x}\";\n\
+                      event.secrets.A; my.secret; // event.secret '${no}'\n";
+        let none: [&str; 0] = [];
+        let found = examine(source, &none).unwrap();
+        let told: Vec<_> = found
+            .mistakes
+            .iter()
+            .map(|one| (one.id.as_str(), one.line, one.column))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("event_secret", Some(1), Some(17)),
+                ("quoted_template", Some(2), Some(11)),
+                ("quoted_template", Some(2), Some(69)),
+            ],
+            "{found:?}"
+        );
+        assert!(!found.requests);
+        for source in ["await fetch(url)", "const axios = require('axios');"] {
+            assert!(examine(source, &none).unwrap().requests, "{source}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_engine_are_explained() {
+        let error = |line, column| BuildError {
+            line: Some(line),
+            column: Some(column),
+            ..BuildError::new("syntax_error", "SyntaxError: expecting ';'")
+        };
+        for (source, line, column, id) in [
+            (
+                "f = () => {\n  const x = await y();\n}",
+                2,
+                19,
+                "await_outside_async",
+            ),
+            ("  export default async () => {};", 1, 3, "module_syntax"),
+            ("import x from 'y';", 1, 8, "module_syntax"),
+            ("const my_await y;", 1, 16, "syntax_error"),
+            ("a = important;;", 9, 9, "syntax_error"),
+        ] {
+            let explained = explain(source, error(line, column));
+            assert_eq!(
+                (&*explained.id, explained.line),
+                (id, Some(line)),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_to_its_end() {
+        let none: [&str; 0] = [];
+        for source in [
+            "'",
+            "`${",
+            "`${`${",
+            "/*",
+            "//",
+            "/",
+            "\\",
+            "'\\",
+            "`\\",
+            "é'é\\é",
+            "}}}",
+            "/[/\n",
+            "require('",
+        ] {
+            drop(examine(source, &none));
+        }
+    }
+}
