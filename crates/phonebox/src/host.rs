@@ -236,19 +236,20 @@ impl Deployment {
     }
 
     /// Runs the action once. `id` stays the same over all attempts of one notification; `attempt` counts them from 1.
+    /// Secrets that its manifest calls optional are not told as missing.
     pub async fn attempt(&self, event: Arc<Event>, id: NotificationId, attempt: u32) -> Report {
-        let limits = self.action.manifest().limits;
-        self.loaded
-            .run(
-                Run {
-                    id,
-                    attempt,
-                    event,
-                    limits,
-                },
-                &self.capabilities,
-            )
-            .await
+        let manifest = self.action.manifest();
+        let run = Run {
+            id,
+            attempt,
+            event,
+            limits: manifest.limits,
+        };
+        let mut report = self.loaded.run(run, &self.capabilities).await;
+        let is_optional =
+            |name: &String| manifest.secrets.get(name).is_some_and(|spec| spec.optional);
+        report.missing_secrets.retain(|name| !is_optional(name));
+        report
     }
 }
 

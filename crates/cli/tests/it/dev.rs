@@ -40,6 +40,10 @@ fn once_sends_a_code_and_prints_one_line() {
     let code = text.rsplit(' ').next().unwrap();
     assert!(!once["attempts"].to_string().contains(code), "{once}");
     assert!(!ran.stderr.contains(code), "{ran:?}");
+    // The example asks for a messaging service's SID, and works without.
+    let attempt = &once["attempts"][0];
+    assert_eq!(attempt["report"]["missing_secrets"], json!([]), "{once}");
+    assert_eq!(attempt["retry_after_seconds"], json!(null), "{once}");
 
     let variables = fs::read_to_string(desk.path().join("dev.env")).unwrap();
     for name in [
@@ -162,8 +166,11 @@ pub(crate) struct Staying {
 
 impl Staying {
     pub(crate) fn start(desk: &Desk, arguments: &[&str]) -> Self {
+        let temporary = desk.path().join("temporary");
+        fs::create_dir_all(&temporary).unwrap();
         let mut command = desk.command(arguments);
         command
+            .env("TMPDIR", temporary)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -196,11 +203,15 @@ impl Staying {
     }
 
     /// Ends it as a service manager would, and gives its exit code and what it printed.
-    fn stop(mut self) -> (Option<i32>, String) {
+    fn stop(self) -> (Option<i32>, String) {
+        self.signal("TERM")
+    }
+
+    fn signal(mut self, name: &str) -> (Option<i32>, String) {
         let id = self.child.id().to_string();
         assert!(
             std::process::Command::new("kill")
-                .arg(&id)
+                .args(["-s", name, &id])
                 .status()
                 .unwrap()
                 .success()
@@ -276,12 +287,49 @@ async fn it_stays_up_retries_and_reloads() {
     let lines = stdout.lines().map(serde_json::from_str::<Value>);
     let lines: Vec<_> = lines.collect::<Result<_, _>>().unwrap();
     assert_eq!(lines[0]["status"], "sent", "{stdout}");
-    assert_eq!(
-        lines[1]["attempts"][0]["report"]["outcome"]["kind"], "retry",
+    let attempts = lines[1]["attempts"].as_array().unwrap();
+    let outcome = &attempts[0]["report"]["outcome"]["kind"];
+    assert_eq!((attempts.len(), outcome), (2, &json!("retry")), "{stdout}");
+    let waits = attempts
+        .iter()
+        .map(|attempt| attempt["retry_after_seconds"].as_f64());
+    let waits: Vec<_> = waits.collect();
+    assert!(
+        waits[0].is_some_and(|wait| wait > 0.0) && waits[1].is_none(),
         "{stdout}"
     );
+    let missing = &attempts[0]["report"]["missing_secrets"];
+    assert_eq!(missing, &json!([]), "{stdout}");
     assert_eq!(
         lines[2]["error"]["message"], "the action does not compile",
         "{stdout}"
     );
+}
+
+#[test]
+fn whoever_tells_it_to_stop_finds_no_folder_left() {
+    let desk = Desk::new();
+    let manifest = "name = \"slow\"\ntrigger = \"custom-phone-provider\"\n";
+    let source = "exports.onExecuteCustomPhoneProvider = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 15000));
+    };";
+    desk.write("slow/action.toml", manifest);
+    desk.write("slow/action.js", source);
+    for (arguments, signal, ends) in [
+        (&["dev", "slow"][..], "TERM", 0),
+        (&["dev", "slow"], "INT", 0),
+        // In the middle of its one delivery.
+        (&["dev", "slow", "--once"], "TERM", 1),
+    ] {
+        let mut dev = Staying::start(&desk, arguments);
+        dev.wait_for("slow, version 1");
+        let temporary = || fs::read_dir(desk.path().join("temporary")).unwrap().count();
+        assert_ne!(temporary(), 0, "{arguments:?}");
+        let (code, stdout) = dev.signal(signal);
+        assert_eq!(
+            (code, temporary()),
+            (Some(ends), 0),
+            "{arguments:?} {stdout}"
+        );
+    }
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -62,24 +61,32 @@ pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Fa
     } else {
         Some(find(arguments.folder.as_deref(), output)?)
     };
-    let inbox = Arc::new(Inbox::start(super::inbox::options(arguments.ports)).await?);
-    let jail = config::jail(Bounds::default(), output)?;
-    let dev = Dev {
-        output,
-        project,
-        server: Server::start(arguments.server_port, &inbox, jail).await?,
-        inbox,
-        event: arguments.event,
-        stays: !arguments.once,
+    let working = async {
+        let inbox = Arc::new(Inbox::start(super::inbox::options(arguments.ports)).await?);
+        let jail = config::jail(Bounds::default(), output)?;
+        let dev = Dev {
+            output,
+            project,
+            server: Server::start(arguments.server_port, &inbox, jail).await?,
+            inbox,
+            event: arguments.event,
+            stays: !arguments.once,
+        };
+        let secrets = dev.deploy().await?;
+        if let Some(path) = &arguments.env_file {
+            write_env(path, &dev, &secrets)?;
+        }
+        if arguments.once {
+            dev.once().await
+        } else {
+            dev.stay().await
+        }
     };
-    let secrets = dev.deploy().await?;
-    if let Some(path) = &arguments.env_file {
-        write_env(path, &dev, &secrets)?;
+    // Told to stop, in the middle of a build say, it still removes the folder that all is kept in.
+    tokio::select! {
+        ended = working => ended,
+        () = stopped() => Ok(if arguments.once { Code::Failed } else { Code::Ok }),
     }
-    if arguments.once {
-        return dev.once().await;
-    }
-    dev.stay().await
 }
 
 impl Dev {
@@ -132,7 +139,7 @@ impl Dev {
         })
     }
 
-    /// Stays up until it is told to stop.
+    /// Stays up until its user has had enough.
     async fn stay(&self) -> Result<Code, Failure> {
         let output = self.output;
         output.step(
@@ -167,11 +174,8 @@ impl Dev {
             self.send(false).await;
         }
         let mut keys = Keys::new();
-        // Once, and not anew in every round: a signal that comes during a build must not be lost.
-        let mut stopped = pin!(stopped());
         loop {
             tokio::select! {
-                () = &mut stopped => break,
                 () = changed() => match self.deploy().await {
                     Ok(_) => self.send(false).await,
                     // The version before goes on; its author is looking at the editor.
@@ -245,11 +249,20 @@ impl Dev {
         Ok(false)
     }
 
-    /// A notification and its attempts.
+    /// A notification and its attempts, each with how long it was until the next, in seconds.
     async fn delivery(&self, id: NotificationId) -> Result<Value, Failure> {
         let found = self.server.tenant().notification(id).await?;
         let found = found.ok_or_else(|| Failure::new("what was sent is not there any more"))?;
-        let attempts: Vec<_> = found.attempts.iter().map(as_json).collect();
+        let next = found.attempts.iter().skip(1).map(Some).chain([None]);
+        let attempts = found.attempts.iter().zip(next).map(|(attempt, next)| {
+            let wait = next.map(|next| next.began.since(attempt.ended).as_secs_f64());
+            let mut attempt = as_json(attempt);
+            if let Some(attempt) = attempt.as_object_mut() {
+                attempt.insert("retry_after_seconds".to_owned(), json!(wait));
+            }
+            attempt
+        });
+        let attempts: Vec<_> = attempts.collect();
         Ok(
             json!({ "id": id.to_string(), "status": found.item.status.as_str(), "attempts": attempts }),
         )
