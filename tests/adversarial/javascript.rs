@@ -359,7 +359,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "JS13",
         "a package of source that is more or less than one",
         async |case| {
-            let packed = javascript::pack(HARMLESS, MANIFEST);
+            let packed = javascript::pack(HARMLESS, None, MANIFEST);
             let section = |name: &str, data: &[u8]| {
                 let length = u8::try_from(name.len()).unwrap();
                 let mut content = vec![length];

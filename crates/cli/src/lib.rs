@@ -1,6 +1,6 @@
 //! The command line: what authors of actions have in their hands.
 //!
-//! Cast: [`args`](Arguments) says what was typed; a `Project` is an action's folder, which it builds; the [`inbox`] plays
+//! Cast: [`args`](Arguments) says what was typed; a `Project` is an action's folder, which it builds; a `Bundle` is one source made of many; the [`inbox`] plays
 //! the providers; a `Stage` joins an action to it, so that the very action that goes to production is tried out, URL and
 //! all; `Trace` shows what happened in a run; `Api` is a server that other commands speak to. One file in `commands` for each command.
 //!
@@ -13,6 +13,7 @@
 
 mod api;
 mod args;
+mod bundle;
 mod commands;
 mod config;
 mod dirs;

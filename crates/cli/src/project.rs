@@ -3,9 +3,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use phonebox::componentize::javascript;
 use phonebox::componentize::rust::{self, BuildError, TARGET};
 use phonebox::{Action, Manifest, Secrets};
 
+use crate::bundle::Bundle;
 use crate::dirs;
 use crate::embedded;
 use crate::failure::{Code, Failure};
@@ -17,6 +19,19 @@ use crate::stage;
 pub(crate) struct Project {
     pub(crate) folder: PathBuf,
 }
+
+/// An action, built.
+pub(crate) struct Built {
+    pub(crate) action: Action,
+    /// Where its component is.
+    pub(crate) path: PathBuf,
+    /// The files that a source in JavaScript or TypeScript was read from.
+    pub(crate) sources: Vec<PathBuf>,
+}
+
+/// The names of an action's source.
+const JAVASCRIPT: &str = "action.js";
+const TYPESCRIPT: &str = "action.ts";
 
 impl Project {
     /// The folder, if there is an action in it.
@@ -48,19 +63,18 @@ impl Project {
         fs::read_to_string(&path).map_err(|error| Failure::file("cannot read", &path, &error))
     }
 
-    /// Builds the component, puts the manifest in, and writes it to `target/NAME.wasm`. Where there is an `action.js`, that is
-    /// the action.
-    pub(crate) fn build(&self, output: Output) -> Result<(Action, PathBuf), Failure> {
+    /// Builds the component, puts the manifest in, and writes it to `target/NAME.wasm`. Where there is an `action.js` or an
+    /// `action.ts`, that is the action.
+    pub(crate) fn build(&self, output: Output) -> Result<Built, Failure> {
         let text = self.manifest()?;
         // A mistake in it should not take a whole build to be found.
         Manifest::parse(&text)?;
-        let script = self.folder.join("action.js");
-        if script.is_file() {
-            return self.build_javascript(&script, &text, output);
+        if let Some(script) = self.script()? {
+            return self.build_script(script, &text, output);
         }
         let Ok(package) = fs::read_to_string(self.folder.join("Cargo.toml")) else {
             return Err(Failure::new(format!("{} has no Cargo.toml", self.folder.display()))
-                .hint("an action is a package of Rust, see `phonebox new`, or an action.js; for others give a component to `phonebox check`")
+                .hint("an action is a package of Rust, see `phonebox new`, an action.js or an action.ts; for others give a component to `phonebox check`")
                 .code(Code::NotFound));
         };
         if rust::lacks_target(&self.folder) {
@@ -91,31 +105,54 @@ impl Project {
         self.keep(Action::assemble(&component, &text)?, started, output)
     }
 
-    /// The same for a source in JavaScript, which is run as far as it runs when it is deployed.
-    fn build_javascript(
-        &self,
-        script: &Path,
-        manifest: &str,
-        output: Output,
-    ) -> Result<(Action, PathBuf), Failure> {
-        let source = fs::read_to_string(script)
-            .map_err(|error| Failure::file("cannot read", script, &error))?;
+    /// The name of the file that is the action, if it is in JavaScript or TypeScript.
+    fn script(&self) -> Result<Option<&'static str>, Failure> {
+        let is_there = |name: &&str| self.folder.join(name).is_file();
+        match [TYPESCRIPT, JAVASCRIPT]
+            .into_iter()
+            .filter(is_there)
+            .collect::<Vec<_>>()[..]
+        {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            _ => Err(Failure::new(format!(
+                "there are an action.js and an action.ts in {}, and one of them is the action",
+                self.folder.display()
+            ))
+            .hint("remove the other: action.ts is not compiled by tsc, but by phonebox")
+            .code(Code::Conflict)),
+        }
+    }
+
+    /// The same for a source in JavaScript or TypeScript, which is run as far as it runs when it is deployed. It stays as it is
+    /// where it is an action by itself.
+    fn build_script(&self, script: &str, manifest: &str, output: Output) -> Result<Built, Failure> {
+        let path = self.folder.join(script);
+        let source = fs::read_to_string(&path)
+            .map_err(|error| Failure::file("cannot read", &path, &error))?;
         output.step("building", self.folder.display());
         let started = Instant::now();
-        let action = Action::assemble_javascript(&source, manifest)?;
+        let reason = if script == TYPESCRIPT {
+            Some("it is TypeScript".to_owned())
+        } else {
+            javascript::wants_bundling(&source)
+        };
+        let (action, sources) = if let Some(reason) = reason {
+            let bundle = Bundle::make(&self.folder, script, &reason, output)?;
+            let action = Action::assemble_bundle(&bundle.code, &bundle.map, manifest)?;
+            (action, bundle.sources)
+        } else {
+            (Action::assemble_javascript(&source, manifest)?, vec![path])
+        };
         stage::build(&action, dirs::compiled()?)?;
         for note in action.notes() {
             output.step("note", note);
         }
-        self.keep(action, started, output)
+        let built = self.keep(action, started, output)?;
+        Ok(Built { sources, ..built })
     }
 
-    fn keep(
-        &self,
-        action: Action,
-        started: Instant,
-        output: Output,
-    ) -> Result<(Action, PathBuf), Failure> {
+    fn keep(&self, action: Action, started: Instant, output: Output) -> Result<Built, Failure> {
         let target = self.folder.join("target");
         let path = target.join(format!("{}.wasm", action.manifest().name));
         fs::create_dir_all(&target)
@@ -129,7 +166,11 @@ impl Project {
             "built",
             format!("{} ({size}) in {seconds:.1} s", path.display()),
         );
-        Ok((action, path))
+        Ok(Built {
+            action,
+            path,
+            sources: Vec::new(),
+        })
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Checked {
     /// The source, if the action is written in JavaScript. Then there is nothing else in it.
     #[serde(skip)]
     pub source: Option<String>,
+    /// The source map, if the source is a bundle.
+    #[serde(skip)]
+    pub map: Option<String>,
 }
 
 /// Why something is not taken for an action.
@@ -201,7 +204,11 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
         return Err(Refusal::NotWasm);
     }
     if let Some(unpacked) = javascript::unpack(bytes) {
-        let (manifest, source) = unpacked?;
+        let javascript::Unpacked {
+            manifest,
+            source,
+            map,
+        } = unpacked?;
         return Ok(Checked {
             size: bytes.len(),
             modules: 0,
@@ -210,6 +217,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
             imports: Vec::new(),
             manifest: Some(manifest),
             source: Some(source),
+            map,
         });
     }
     examine(bytes).map_err(|refusal| refusal.named(bytes))
@@ -233,6 +241,7 @@ fn examine(bytes: &[u8]) -> Result<Checked, Refusal> {
         imports: survey.imports,
         manifest: manifest.transpose().map_err(|_| Refusal::Manifest)?,
         source: None,
+        map: None,
     })
 }
 

@@ -9,6 +9,9 @@ pub struct BuildError {
     pub id: String,
     /// What is wrong, and where that helps how to mend it.
     pub message: String,
+    /// The author's file that it is in, of a source that was bundled from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Where in the source, from 1.
     pub line: Option<u32>,
     /// Where in the line, from 1.
@@ -21,6 +24,7 @@ impl BuildError {
         Self {
             id: id.to_owned(),
             message: message.into(),
+            file: None,
             line: None,
             column: None,
         }
@@ -30,11 +34,16 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        match (self.line, self.column) {
-            (Some(line), Some(column)) => write!(f, " (line {line}, column {column})"),
-            (Some(line), None) => write!(f, " (line {line})"),
-            _ => Ok(()),
+        let Some(line) = self.line else { return Ok(()) };
+        f.write_str(" (")?;
+        if let Some(file) = &self.file {
+            write!(f, "{file}, ")?;
         }
+        write!(f, "line {line}")?;
+        if let Some(column) = self.column {
+            write!(f, ", column {column}")?;
+        }
+        f.write_str(")")
     }
 }
 

@@ -138,19 +138,32 @@ impl Action {
         reach(&mut egress, &found.origins);
         let secrets = secrets.iter().map(String::as_str);
         let manifest = Manifest::write(&name, &egress, secrets, limits);
-        Self::from_component(javascript::pack(source, &manifest))
+        Self::from_component(javascript::pack(source, None, &manifest))
     }
 
     /// Puts a source in JavaScript and the text of its manifest together. Where that has no `[[egress]]`, the action may reach
     /// the https origins that stand in the source, by every method. The source is read and not run, as by
     /// [`Action::from_javascript`].
     pub fn assemble_javascript(source: &str, manifest: &str) -> Result<Self, InvalidAction> {
+        Self::assemble_script(source, None, manifest)
+    }
+
+    /// The same for a bundle with its source map, which [`javascript::lessen`] has made one to be carried along. What is wrong
+    /// with it, and what goes wrong in it, is told with its place in the author's files.
+    pub fn assemble_bundle(bundle: &str, map: &str, manifest: &str) -> Result<Self, InvalidAction> {
+        Self::assemble_script(bundle, Some(map), manifest)
+    }
+
+    fn assemble_script(
+        source: &str,
+        map: Option<&str>,
+        manifest: &str,
+    ) -> Result<Self, InvalidAction> {
         #[derive(Serialize)]
         struct Reached {
             egress: Vec<Rule>,
         }
-        let bundled: [&str; 0] = [];
-        let found = javascript::examine(source, &bundled).map_err(InvalidAction::Source)?;
+        let found = examine(source, map).map_err(InvalidAction::Source)?;
         let mut manifest = manifest.to_owned();
         let mut egress = Vec::new();
         if Manifest::parse(&manifest)?.egress.is_empty() {
@@ -161,7 +174,7 @@ impl Action {
             manifest.push('\n');
             manifest.push_str(&reached.expect("every key of a rule is a string"));
         }
-        Self::from_component(javascript::pack(source, &manifest))
+        Self::from_component(javascript::pack(source, map, &manifest))
     }
 
     /// Loads it into a runtime, for a tenant. Blocks.
@@ -171,7 +184,14 @@ impl Action {
                 let loaded =
                     runtime.load_javascript(tenant, self.digest(), source, javascript::engine);
                 loaded.map_err(|error| match error {
-                    LoadError::Source(error) => javascript::explain(source, error).into(),
+                    LoadError::Source(error) => {
+                        let error = javascript::explain(source, error);
+                        match self.map() {
+                            Some(map) => map.tell(error),
+                            None => error,
+                        }
+                        .into()
+                    }
                     other => other,
                 })
             }
@@ -179,11 +199,16 @@ impl Action {
         }
     }
 
+    /// What leads from a bundle in JavaScript back to its author's files. It is read anew at each call.
+    pub(crate) fn map(&self) -> Option<javascript::Map<'_>> {
+        javascript::Map::read(self.checked().map.as_deref()?)
+    }
+
     /// What a source in JavaScript says of itself. Of a component, nothing.
     pub(crate) fn source(&self) -> javascript::Source {
-        let packaged: [&str; 0] = [];
-        let source = self.checked().source.as_deref();
-        let examined = source.and_then(|source| javascript::examine(source, &packaged).ok());
+        let Checked { source, map, .. } = self.checked();
+        let source = source.as_deref();
+        let examined = source.and_then(|source| examine(source, map.as_deref()).ok());
         examined.unwrap_or_default()
     }
 
@@ -234,6 +259,15 @@ impl fmt::Debug for Action {
             .field("name", &self.manifest().name)
             .field("digest", &self.digest())
             .finish_non_exhaustive()
+    }
+}
+
+/// Reads a source that was packed with the map of a bundle, or with none. A map that cannot be read leads nowhere.
+fn examine(source: &str, map: Option<&str>) -> Result<javascript::Source, Vec<BuildError>> {
+    let bundled: [&str; 0] = [];
+    match map.and_then(javascript::Map::read) {
+        Some(map) => javascript::examine_bundle(source, &map),
+        None => javascript::examine(source, &bundled),
     }
 }
 

@@ -4,7 +4,7 @@ use phonebox_contract::{Event, Fault, NotificationId};
 use phonebox_egress::{Auth, Block, Egress};
 use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, LoadError, LoadedAction, Mode, Occupancy,
-    Origin, Report, Run, Runtime, Secret, Secrets, StartError,
+    Origin, Report, Run, RunError, Runtime, Secret, Secrets, StartError,
 };
 
 use crate::action::Action;
@@ -226,10 +226,8 @@ impl Deployment {
         let unset = unset
             .into_iter()
             .filter(|(name, _)| secrets.get(name).is_none());
-        let unset = unset.map(|(name, line)| {
-            format!(
-                "the source reads event.secrets.{name} (line {line}), and no such secret is set"
-            )
+        let unset = unset.map(|(name, at)| {
+            format!("the source reads event.secrets.{name} ({at}), and no such secret is set")
         });
         let notes = self.action.notes().into_iter();
         notes.chain(unset).chain(sealed).chain(unbound).collect()
@@ -249,7 +247,29 @@ impl Deployment {
         let is_optional =
             |name: &String| manifest.secrets.get(name).is_some_and(|spec| spec.optional);
         report.missing_secrets.retain(|name| !is_optional(name));
+        lead_back(&mut report, &self.action);
         report
+    }
+}
+
+/// Has a report name places in the files of a bundle's author.
+fn lead_back(report: &mut Report, action: &Action) {
+    let log = report.log.iter_mut().map(|line| &mut line.message);
+    let error = match &mut report.result {
+        Err(RunError::Returned { message }) => Some(message),
+        Err(RunError::CpuExceeded { place, .. }) => place.as_mut(),
+        _ => None,
+    };
+    let mut texts = log
+        .chain(error)
+        .filter(|text| text.contains("action.js:"))
+        .peekable();
+    if texts.peek().is_some()
+        && let Some(map) = action.map()
+    {
+        for text in texts {
+            *text = map.rewrite(text);
+        }
     }
 }
 

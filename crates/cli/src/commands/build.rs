@@ -15,13 +15,13 @@ struct Built<'a> {
 }
 
 pub(super) fn run(arguments: &args::Project, output: Output) -> Result<Code, Failure> {
-    let (action, path) = Project::open(&arguments.folder)?.build(output)?;
-    let path = path.display().to_string();
-    output.result(&path, &built(&action, path.clone()));
+    let built = Project::open(&arguments.folder)?.build(output)?;
+    let path = built.path.display().to_string();
+    output.result(&path, &shown(&built.action, path.clone()));
     Ok(Code::Ok)
 }
 
-fn built(action: &Action, path: String) -> Built<'_> {
+fn shown(action: &Action, path: String) -> Built<'_> {
     Built {
         path,
         digest: action.digest(),

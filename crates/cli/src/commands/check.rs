@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &args::Check, output: Output) -> Result<Code, Failu
         let component = Failure::or_component(path)?;
         Action::from_component(component)?
     } else {
-        Project::open(path)?.build(output)?.0
+        Project::open(path)?.build(output)?.action
     };
     // What the names leave open, the types, is found by linking.
     let compiled = stage::compile(&action, config::jail(Bounds::default(), output)?, None)?;

@@ -174,7 +174,7 @@ async fn component(
         if path.is_file() {
             Ok(Action::from_component(Failure::or_component(&path)?)?)
         } else {
-            Ok(Project::open(&path)?.build(output)?.0)
+            Ok(Project::open(&path)?.build(output)?.action)
         }
     });
     let action = action.await?;

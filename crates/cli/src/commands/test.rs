@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: args::Test, output: Output) -> Result<Code, F
     let action = if let Some(component) = arguments.component {
         assemble(&project, &component)?
     } else {
-        stage::blocking(move || Ok(project.build(output)?.0)).await?
+        stage::blocking(move || Ok(project.build(output)?.action)).await?
     };
     let jail = config::jail(Bounds::default(), output)?;
     // Once for all fixtures, which find it in the cache of compiled code.

@@ -9,6 +9,7 @@
 
 mod auth0;
 mod author;
+mod bundle;
 mod dev;
 mod examples;
 #[allow(dead_code, reason = "these tests use a part of it")]

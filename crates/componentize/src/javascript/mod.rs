@@ -1,9 +1,10 @@
 //! JavaScript actions: what is told from a source without running it, and how it is packed.
 //!
-//! The source is the action. It is packed as a component of two custom sections, the manifest and the source, so that it is
-//! uploaded, kept and digested like any other; what runs it is the [`engine`], which all of them share, and what is made of the
-//! source on the way is the runtime's affair and kept nowhere.
+//! The source is the action. It is packed as a component of custom sections, the manifest, the source, and of a bundle the
+//! [`Map`] that leads back to its author's files, so that it is uploaded, kept and digested like any other; what runs it is the
+//! [`engine`], which all of them share, and what is made of the source on the way is the runtime's affair and kept nowhere.
 
+mod map;
 mod source;
 
 use std::io::Read as _;
@@ -13,10 +14,15 @@ use wasmparser::{Parser, Payload};
 
 use crate::{MANIFEST_SECTION, Refusal};
 
-pub use source::{Source, examine, explain, modules};
+pub use map::{MAP_LIMIT, Map, Original, is_packaged, lessen};
+pub use source::{
+    At, Source, absent_module, examine, examine_bundle, explain, modules, wants_bundling,
+};
 
 /// The custom section that holds an action's source.
 pub const SOURCE_SECTION: &str = "phonebox:action.js";
+/// The custom section that holds the source map of a bundle.
+pub const MAP_SECTION: &str = "phonebox:action.js.map";
 /// The largest source, with what is bundled into it, in bytes: 1 MiB.
 pub const SOURCE_LIMIT: usize = 1 << 20;
 /// The largest manifest, in bytes, as for other components.
@@ -38,10 +44,15 @@ pub fn engine() -> Vec<u8> {
     engine
 }
 
-/// An action's source and manifest as one component. Whether the source is an action is not looked at: see [`examine`].
-pub fn pack(source: &str, manifest: &str) -> Vec<u8> {
+/// An action's source and manifest as one component, with the source map of a bundle. Whether the source is an action is not
+/// looked at: see [`examine`].
+pub fn pack(source: &str, map: Option<&str>, manifest: &str) -> Vec<u8> {
     let mut component = wasm_encoder::Component::new();
-    for (name, text) in [(MANIFEST_SECTION, manifest), (SOURCE_SECTION, source)] {
+    let map = map.map(|map| (MAP_SECTION, map));
+    for (name, text) in [(MANIFEST_SECTION, manifest), (SOURCE_SECTION, source)]
+        .into_iter()
+        .chain(map)
+    {
         component.section(&wasm_encoder::CustomSection {
             name: name.into(),
             data: text.as_bytes().into(),
@@ -50,17 +61,25 @@ pub fn pack(source: &str, manifest: &str) -> Vec<u8> {
     component.finish()
 }
 
-/// The manifest and the source, if that is what a component has in it, and then nothing else may be there.
-pub(crate) fn unpack(component: &[u8]) -> Option<Result<(String, String), Refusal>> {
+/// What a component of a source has in it.
+pub(crate) struct Unpacked {
+    pub(crate) manifest: String,
+    pub(crate) source: String,
+    pub(crate) map: Option<String>,
+}
+
+/// The source and what belongs to it, if that is what a component has in it, and then nothing else may be there.
+pub(crate) fn unpack(component: &[u8]) -> Option<Result<Unpacked, Refusal>> {
     if !component.starts_with(HEADER) {
         return None;
     }
-    let (mut manifest, mut source, mut alone) = (None, None, true);
+    let (mut manifest, mut source, mut map, mut alone) = (None, None, None, true);
     for payload in Parser::new(0).parse_all(component) {
         match payload {
             Ok(Payload::CustomSection(section)) => match section.name() {
                 MANIFEST_SECTION if manifest.is_none() => manifest = Some(section.data()),
                 SOURCE_SECTION if source.is_none() => source = Some(section.data()),
+                MAP_SECTION if map.is_none() => map = Some(section.data()),
                 _ => alone = false,
             },
             Ok(Payload::Version { .. } | Payload::End(_)) => {}
@@ -77,8 +96,14 @@ pub(crate) fn unpack(component: &[u8]) -> Option<Result<(String, String), Refusa
         String::from_utf8(bytes).ok()
     };
     let unpacked = || {
-        let manifest = text(manifest?, MANIFEST_LIMIT)?;
-        Some((manifest, text(source, SOURCE_LIMIT)?))
+        Some(Unpacked {
+            manifest: text(manifest?, MANIFEST_LIMIT)?,
+            source: text(source, SOURCE_LIMIT)?,
+            map: match map {
+                Some(map) => Some(text(map, MAP_LIMIT)?),
+                None => None,
+            },
+        })
     };
     Some(
         unpacked()

@@ -247,6 +247,7 @@ fn told(error: &engine::BuildError) -> BuildError {
     BuildError {
         id: shown(&error.id),
         message: shown(&error.message),
+        file: None,
         line: error.line,
         column: error.column,
     }

@@ -55,6 +55,15 @@ struct Dev {
     stays: bool,
 }
 
+/// What has been built and deployed.
+#[derive(Default)]
+struct Deployed {
+    /// Those that it has.
+    secrets: Secrets,
+    /// The files that it was read from, where the build knows.
+    sources: Vec<PathBuf>,
+}
+
 pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Failure> {
     let project = if arguments.empty {
         None
@@ -72,14 +81,14 @@ pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Fa
             event: arguments.event,
             stays: !arguments.once,
         };
-        let secrets = dev.deploy().await?;
+        let deployed = dev.deploy().await?;
         if let Some(path) = &arguments.env_file {
-            write_env(path, &dev, &secrets)?;
+            write_env(path, &dev, &deployed.secrets)?;
         }
         if arguments.once {
             dev.once().await
         } else {
-            dev.stay().await
+            dev.stay(deployed.sources).await
         }
     };
     // Told to stop, in the middle of a build say, it still removes the folder that all is kept in.
@@ -90,13 +99,14 @@ pub(super) async fn run(arguments: args::Dev, output: Output) -> Result<Code, Fa
 }
 
 impl Dev {
-    /// Builds the action, if there is one, and deploys it to the server. Gives the secrets that it has.
-    async fn deploy(&self) -> Result<Secrets, Failure> {
+    /// Builds the action, if there is one, and deploys it to the server.
+    async fn deploy(&self) -> Result<Deployed, Failure> {
         let Some(project) = self.project.clone() else {
-            return Ok(Secrets::default());
+            return Ok(Deployed::default());
         };
         let output = self.output;
-        let (action, _) = stage::blocking(move || project.build(output)).await?;
+        let built = stage::blocking(move || project.build(output)).await?;
+        let action = built.action;
         let secrets = || example_secrets(action.manifest(), &BTreeMap::new());
         let deployed = self.server.tenant().deploy(&action, secrets()).await;
         let deployed = deployed.map_err(|error| match error {
@@ -108,7 +118,10 @@ impl Dev {
         for note in deployed.notes {
             output.step("note", note);
         }
-        Ok(secrets())
+        Ok(Deployed {
+            secrets: secrets(),
+            sources: built.sources,
+        })
     }
 
     /// Sends one code and says what became of it.
@@ -140,7 +153,7 @@ impl Dev {
     }
 
     /// Stays up until its user has had enough.
-    async fn stay(&self) -> Result<Code, Failure> {
+    async fn stay(&self, sources: Vec<PathBuf>) -> Result<Code, Failure> {
         let output = self.output;
         output.step(
             "inbox",
@@ -156,11 +169,7 @@ impl Dev {
         let mut arrivals = self.inbox.subscribe();
         let mut tail = self.server.tenant().tail().map_err(Failure::new)?;
         let folder = self.project.as_ref().map(|project| &*project.folder);
-        let mut source = folder.map(Changes::new);
-        let mut changed = async || match &mut source {
-            Some(changes) => changes.next().await,
-            None => std::future::pending().await,
-        };
+        let mut changes = folder.map(|folder| Changes::new(folder, sources));
         let greet = || {
             output.say(format!("\n{DIM}{KEYS}{DIM:#}"));
             if let Some(folder) = folder {
@@ -176,8 +185,13 @@ impl Dev {
         let mut keys = Keys::new();
         loop {
             tokio::select! {
-                () = changed() => match self.deploy().await {
-                    Ok(_) => self.send(false).await,
+                () = changed(changes.as_mut()) => match self.deploy().await {
+                    Ok(deployed) => {
+                        if let Some(changes) = &mut changes {
+                            changes.include(deployed.sources);
+                        }
+                        self.send(false).await;
+                    }
                     // The version before goes on; its author is looking at the editor.
                     Err(failure) => output.failure(&failure),
                 },
@@ -308,6 +322,14 @@ impl Dev {
         let event = Event::from_json(&event.to_string()).expect("it has a recipient");
         event.check().expect("it is within the contract");
         Ok(event)
+    }
+}
+
+/// Waits for a change; for ever where nothing is watched.
+async fn changed(changes: Option<&mut Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
     }
 }
 

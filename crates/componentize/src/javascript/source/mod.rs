@@ -2,9 +2,12 @@
 
 mod mistakes;
 mod origins;
+mod part;
 mod reader;
 mod required;
 mod secrets;
+
+use std::fmt;
 
 use phonebox_contract::BuildError;
 
@@ -13,10 +16,12 @@ use self::origins::{implied, is_region, origins};
 use self::reader::{Reader, Token};
 use self::required::{PACKAGES, absence, has, unavailable};
 use self::secrets::Reads;
+use super::map::{Map, is_packaged};
 use super::{SOURCE_LIMIT, too_large};
 
 pub use self::mistakes::explain;
-pub use self::required::modules;
+pub use self::part::wants_bundling;
+pub use self::required::{absent_module, modules};
 
 /// Errors that are told of one source.
 const ERRORS: usize = 20;
@@ -29,16 +34,57 @@ const ORIGINS: usize = 64;
 pub struct Source {
     /// The https origins that stand in its texts, each once, in their order.
     pub origins: Vec<String>,
-    /// The secrets that it reads by a name that stands in it, each once, with the line where it does so first.
-    pub secrets: Vec<(String, u32)>,
+    /// The secrets that it reads by a name that stands in it, each once, with where it does so first.
+    pub secrets: Vec<(String, At)>,
     /// What is likely not meant, though it is JavaScript.
     pub mistakes: Vec<BuildError>,
     /// Whether it sends requests, as far as that shows.
     pub requests: bool,
 }
 
+/// A line of a source.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct At {
+    /// The author's file, of a bundle.
+    pub file: Option<String>,
+    /// Its line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}, ")?;
+        }
+        write!(f, "line {}", self.line)
+    }
+}
+
 /// Reads a source, and which npm packages it was written for, as `name` or `name@version`, without running it.
 pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source, Vec<BuildError>> {
+    read(source, None, dependencies)
+}
+
+/// Reads a bundle. What it says of itself is what its author's files say: a package may name any origin and mean nothing by it.
+pub fn examine_bundle(source: &str, map: &Map<'_>) -> Result<Source, Vec<BuildError>> {
+    let bundled: [&str; 0] = [];
+    let mut found = read(source, Some(map), &bundled).map_err(|errors| {
+        let told = errors.into_iter().map(|error| map.tell(error));
+        told.collect::<Vec<_>>()
+    })?;
+    found.mistakes = found
+        .mistakes
+        .into_iter()
+        .map(|one| map.tell(one))
+        .collect();
+    Ok(found)
+}
+
+fn read<D: AsRef<str>>(
+    source: &str,
+    map: Option<&Map<'_>>,
+    dependencies: &[D],
+) -> Result<Source, Vec<BuildError>> {
     if source.len() > SOURCE_LIMIT {
         return Err(vec![too_large(source.len())]);
     }
@@ -63,17 +109,27 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
     let mut reads = Reads::default();
     // The last four tokens before this one.
     let mut before = [Token::Start; 4];
+    let mut cursor = Cursor::default();
     while let Some((token, at)) = reader.next() {
+        let is_own = map.is_none_or(|map| {
+            let (line, column) = cursor.advance(source, at);
+            let original = map.original(line, column);
+            original.is_some_and(|original| !is_packaged(original.file))
+        });
         // `a?.b` reads what `a.b` does.
         if token == Token::Sign(b'?') && reader.peek(0) == Some(b'.') {
             continue;
         }
-        reads.see(before, token, at, &reader);
-        mistakes.see(before, token, at, &reader);
+        if is_own {
+            reads.see(before, token, at, &reader);
+            mistakes.see(before, token, at, &reader);
+        }
         let asked = about_to.take();
         match token {
             Token::Text(text) => {
-                origins(text, reader.goes_on(), &mut found.origins);
+                if is_own {
+                    origins(text, reader.goes_on(), &mut found.origins);
+                }
                 if is_region(text) && !regions.contains(&text) {
                     regions.push(text);
                 }
@@ -103,7 +159,15 @@ pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source
     found.secrets = reads
         .found
         .into_iter()
-        .map(|(name, at)| (shown(name), place(source, at).0))
+        .map(|(name, at)| {
+            let (line, column) = place(source, at);
+            let original = map.and_then(|map| map.original(line, column));
+            let at = At {
+                file: original.as_ref().map(|original| original.file.to_owned()),
+                line: original.map_or(line, |original| original.line),
+            };
+            (shown(name), at)
+        })
         .collect();
     found.mistakes = mistakes.tell(source);
     if !redefined {
@@ -128,6 +192,30 @@ fn located(source: &str, at: usize, id: &str, message: &str) -> BuildError {
         line: Some(line),
         column: Some(column),
         ..BuildError::new(id, message)
+    }
+}
+
+/// A place in a source that only goes forward, so that all of a long one is passed over once.
+#[derive(Default)]
+struct Cursor {
+    at: usize,
+    lines: u32,
+    columns: u32,
+}
+
+impl Cursor {
+    /// The line and the column of a byte, from 1.
+    fn advance(&mut self, source: &str, to: usize) -> (u32, u32) {
+        for c in source.get(self.at..to).unwrap_or_default().chars() {
+            if c == '\n' {
+                self.lines += 1;
+                self.columns = 0;
+            } else {
+                self.columns += 1;
+            }
+        }
+        self.at = to;
+        (self.lines + 1, self.columns + 1)
     }
 }
 
@@ -180,6 +268,38 @@ mod tests {
                 "https://b.example",
             ]
         );
+    }
+
+    #[test]
+    fn a_bundle_says_what_its_authors_files_say() {
+        let packaged = "const docs = 'https://docs.example/', text = '${no}'; event.secret; use(event.secrets.NO);";
+        let own = "fetch('https://own.example/'); event.secret; use(event.secrets.YES);";
+        let map = r#"{"version":3,"sources":["node_modules/x/index.js","src/a.ts"],"names":[],"mappings":"AAgBA;ACMA"}"#;
+        let map = Map::read(map).unwrap();
+        let source = format!("{packaged}\n{own}\n");
+        let Source {
+            origins,
+            secrets,
+            mistakes,
+            ..
+        } = examine_bundle(&source, &map).unwrap();
+        assert_eq!(origins, ["https://own.example"]);
+        let secrets: Vec<_> = secrets
+            .iter()
+            .map(|(name, at)| format!("{name}: {at}"))
+            .collect();
+        assert_eq!(secrets, ["YES: src/a.ts, line 23"]);
+        let [mistake] = &mistakes[..] else {
+            panic!("{mistakes:?}")
+        };
+        assert_eq!(
+            (mistake.file.as_deref(), mistake.line),
+            (Some("src/a.ts"), Some(23)),
+            "{mistake}"
+        );
+        let source = format!("{packaged}\nrequire('./gone');\n");
+        let errors = examine_bundle(&source, &map).unwrap_err();
+        assert_eq!(errors[0].file.as_deref(), Some("src/a.ts"), "{errors:?}");
     }
 
     #[test]
@@ -252,7 +372,7 @@ mod tests {
         let found = examine(source, &none).unwrap().secrets;
         let found: Vec<_> = found
             .iter()
-            .map(|(name, line)| (name.as_str(), *line))
+            .map(|(name, at)| (name.as_str(), at.line))
             .collect();
         assert_eq!(
             found,

@@ -65,6 +65,11 @@ impl<'a> Reader<'a> {
         self.open.last() == Some(&Open::Parameters)
     }
 
+    /// Whether it is in no braces and no parentheses.
+    pub(super) fn is_in_nothing(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// The next token, and where it begins.
     pub(super) fn next(&mut self) -> Option<(Token<'a>, usize)> {
         self.skip();

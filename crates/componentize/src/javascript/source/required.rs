@@ -113,6 +113,13 @@ pub(super) fn unavailable(dependency: &str) -> Option<BuildError> {
     Some(BuildError::new("dependency_not_available", what))
 }
 
+/// The module of Node's that a name means, if there is no place for it in a sandbox.
+pub fn absent_module(name: &str) -> Option<&str> {
+    let bare = name.strip_prefix("node:").unwrap_or(name);
+    let module = bare.split('/').next().unwrap_or(bare);
+    ABSENT.contains(&module).then_some(module)
+}
+
 /// Whether the engine has what is required under this name.
 pub(super) fn has(name: &str) -> bool {
     let bare = name.strip_prefix("node:");
@@ -121,9 +128,9 @@ pub(super) fn has(name: &str) -> bool {
 
 pub(super) fn absence(source: &str, name: &str, at: usize) -> BuildError {
     let bare = name.strip_prefix("node:").unwrap_or(name);
-    let module = bare.split('/').next().unwrap_or(bare);
+    let absent = absent_module(name);
     let name = shown(name);
-    if ABSENT.contains(&module) {
+    if let Some(module) = absent {
         let message = format!(
             "require('{name}'): there is no {module} in phonebox's sandbox; requests are made by fetch"
         );
