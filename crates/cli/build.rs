@@ -29,8 +29,12 @@ fn main() {
             &folder,
         );
     }
-    let javascript = root.join("examples/actions/twilio-javascript");
-    embed(&mut source, "TWILIO_JAVASCRIPT", &javascript);
+    embed(&mut source, "TYPES", &root.join("guest-sdk/js/sdk"));
+    for language in ["javascript", "typescript"] {
+        let folder = root.join(format!("examples/actions/twilio-{language}"));
+        let name = format!("TWILIO_{}", language.to_uppercase());
+        embed(&mut source, &name, &folder);
+    }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let twilio = component(&root.join("examples/actions/twilio-rust"), &out);
     writeln!(
@@ -117,7 +121,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             .expect("an entry has a name")
             .to_string_lossy()
             .into_owned();
-        if [".cargo", ".git", "target"].contains(&name.as_str()) {
+        if [".cargo", ".git", "node_modules", "target"].contains(&name.as_str()) {
             continue;
         }
         if path.is_dir() {

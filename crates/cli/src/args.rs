@@ -145,6 +145,8 @@ pub(crate) enum Language {
     Rust,
     /// JavaScript, as Auth0's actions are written. From the template twilio.
     Javascript,
+    /// TypeScript, which needs esbuild, from npm, to be built. From the template twilio.
+    Typescript,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

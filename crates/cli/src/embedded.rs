@@ -50,8 +50,23 @@ pub(crate) fn template(
         (Language::Rust, Template::TwilioVerify) => (&TWILIO_VERIFY, "twilio-verify"),
         (Language::Rust, Template::GenericHttp) => (&GENERIC_HTTP, "generic-http"),
         (Language::Javascript, Template::Twilio) => (&TWILIO_JAVASCRIPT, "twilio"),
-        (Language::Javascript, _) => return None,
+        (Language::Typescript, Template::Twilio) => (&TWILIO_TYPESCRIPT, "twilio"),
+        (Language::Javascript | Language::Typescript, _) => return None,
     })
+}
+
+/// Where the examples have their types from, as their settings for editors write it.
+pub(crate) const TYPES_OF_EXAMPLES: &str = "../../../guest-sdk/js/sdk";
+
+/// Writes the types of the event, the api and the engine into a folder.
+pub(crate) fn write_types(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let types = |(path, _): &&(&str, &[u8])| path.ends_with(".d.ts");
+    TYPES
+        .files
+        .iter()
+        .filter(types)
+        .try_for_each(|(path, content)| fs::write(folder.join(path), content))
 }
 
 /// The folder of the SDK's crates. It is written at the first call; another version gets a folder of its own.

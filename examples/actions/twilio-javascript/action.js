@@ -22,10 +22,12 @@ const twiml = ({ as_voice: text, locale = '' }) => {
   return `<Response><Say loop="2"${language}>${escapeXml(text)}</Say></Response>`;
 };
 
+/** @type {import('@phonebox/sdk').Handler} */
 exports.onExecuteCustomPhoneProvider = async (event, api) => {
   const { TWILIO_ACCOUNT_SID: account, TWILIO_AUTH_TOKEN: token, TWILIO_FROM: from } = event.secrets;
   const { notification } = event;
   const isCall = notification.delivery_method === 'voice';
+  /** @type {Record<string, string>} */
   const content = isCall ? { Twiml: twiml(notification) } : { Body: notification.as_text };
 
   const response = await fetch(

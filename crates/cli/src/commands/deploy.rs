@@ -66,6 +66,13 @@ pub(super) async fn run(arguments: &args::Deploy, output: Output) -> Result<Code
         Some(path) => secrets::lines(&secrets::file(path)?)?,
         None => Vec::new(),
     };
+    if arguments.path.is_file() && arguments.path.extension().is_some_and(|is| is == "ts") {
+        return Err(
+            Failure::new(format!("{} is TypeScript", arguments.path.display()))
+                .hint("give its folder, with an action.toml, which is built first")
+                .code(Code::Usage),
+        );
+    }
     let wanted = if arguments.path.extension().is_some_and(|is| is == "js") {
         javascript(arguments, given)?
     } else {

@@ -38,11 +38,11 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
         );
     }
     let Some((template, was)) = embedded::template(arguments.template, arguments.lang) else {
-        return Err(
-            Failure::new("there is only the template twilio in JavaScript")
-                .hint("leave --template out, or begin with --lang rust")
-                .code(Code::Usage),
-        );
+        return Err(Failure::new(
+            "there is only the template twilio in JavaScript and in TypeScript",
+        )
+        .hint("leave --template out, or begin with --lang rust")
+        .code(Code::Usage));
     };
     let failed = |error| Failure::file("cannot write", folder, &error);
     template
@@ -56,20 +56,27 @@ pub(super) fn run(arguments: &args::New, output: Output) -> Result<Code, Failure
                 );
                 text.replacen(&from, &to, 1).into_bytes()
             }
+            "jsconfig.json" | "tsconfig.json" => String::from_utf8_lossy(content)
+                .replace(embedded::TYPES_OF_EXAMPLES, "./types")
+                .into_bytes(),
             _ => content.to_vec(),
         })
         .map_err(failed)?;
-    let handler = match arguments.lang {
+    let (handler, first) = match arguments.lang {
         Language::Rust => {
             embedded::lead_cargo(folder, &embedded::sdk()?).map_err(failed)?;
-            "src/lib.rs"
+            ("src/lib.rs", "")
         }
-        Language::Javascript => "action.js",
+        Language::Javascript => ("action.js", ""),
+        Language::Typescript => ("action.ts", "npm install && "),
     };
+    if arguments.lang != Language::Rust {
+        embedded::write_types(&folder.join("types")).map_err(failed)?;
+    }
 
     let text = format!(
         "made {BOLD}{name}{BOLD:#}: the handler is in {name}/{handler}, what it may reach in {name}/action.toml\n\
-         try it:  cd {name} && phonebox dev\n\
+         try it:  cd {name} && {first}phonebox dev\n\
          test it: phonebox test {name}"
     );
     output.result(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::dev::Staying;
 use crate::inbox::oracles;
 use crate::program::{Desk, Ran, repository};
 
@@ -265,6 +266,44 @@ async fn a_module_in_javascript_and_one_that_requires_are_bundled_too() {
             "{tested:#}"
         );
     }
+}
+
+#[tokio::test]
+async fn dev_builds_anew_when_what_is_imported_changes() {
+    let source = "import { reason } from './texts/reason';\n\
+                  export const onExecuteCustomPhoneProvider = async (event: object, api: any) => api.notification.drop(reason());\n";
+    let Some(desk) = desk("action.ts", source).await else {
+        return;
+    };
+    desk.write(
+        "texts/reason.ts",
+        "export const reason = (): string => 'the first';\n",
+    );
+    let mut dev = Staying::start(&desk, &["dev"]);
+    dev.wait_for("drop: the first");
+    dev.wait_for("watching");
+    desk.write(
+        "texts/reason.ts",
+        "import { second } from './second';\nexport const reason = (): string => second;\n",
+    );
+    dev.wait_for("there is no file ./second (texts/reason.ts, line 1, column 24)");
+    desk.write("texts/second.ts", "export const second = 'the second';\n");
+    desk.write(
+        "texts/reason.ts",
+        "import { second } from './second';\nexport const reason = () => second;\n",
+    );
+    dev.wait_for("drop: the second");
+    // By the server's delivery, too, places are those of the author.
+    desk.write(
+        "texts/second.ts",
+        "export const second = 'a';\nexport function third() { throw new Error('third'); }\n",
+    );
+    dev.wait_for("drop: a");
+    desk.write(
+        "texts/reason.ts",
+        "import { third } from './second';\nexport const reason = () => third();\n",
+    );
+    dev.wait_for("Error: third, at third (texts/second.ts:2:");
 }
 
 #[tokio::test]

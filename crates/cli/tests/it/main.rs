@@ -30,3 +30,4 @@ mod root_keys;
 mod run;
 mod serve;
 mod signing;
+mod types;
