@@ -96,6 +96,9 @@ impl Bundle {
                 .hint("see what it says above")
                 .fault(Fault::Action));
         }
+        for complaint in complaints.iter().filter(|one| !one.is_packaged()) {
+            output.step("note", complaint.error(complaint.text));
+        }
         let code = read("action.js")?;
         let metafile: Metafile = serde_json::from_str(&read("meta.json")?)
             .map_err(|error| Failure::new(format!("esbuild's metafile cannot be read: {error}")))?;
@@ -151,7 +154,7 @@ fn run(folder: &Path, entry: &str, reason: &str, to: &Path) -> Result<Said, Fail
     match ran {
         Ok(ran) => Ok(Said {
             succeeded: ran.status.success(),
-            text: String::from_utf8_lossy(&ran.stderr).into_owned(),
+            text: own_words(&String::from_utf8_lossy(&ran.stderr)),
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::new(format!(
             "{entry} has to be bundled: {reason}. There is no esbuild for that in {}, in those of folders above, or in PATH",
@@ -164,6 +167,16 @@ fn run(folder: &Path, entry: &str, reason: &str, to: &Path) -> Result<Said, Fail
         .code(Code::Unavailable)),
         Err(error) => Err(Failure::file("cannot run", &program, &error)),
     }
+}
+
+/// What esbuild says itself. After how many errors there were, its wrapper in npm's package repeats the whole command.
+fn own_words(said: &str) -> String {
+    let is_count = |line: &&str| {
+        let (number, what) = line.split_once(' ').unwrap_or_default();
+        number.parse::<u32>().is_ok() && what.trim_end_matches('s').ends_with("error")
+    };
+    let lines = said.lines().take_while(|line| !is_count(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What a file in the map is called, which has it by the way from where the bundle is.
@@ -242,11 +255,13 @@ impl<'a> Complaint<'a> {
 
     /// Whether there is no action to be made of it. What packages ask for at run time they mostly can do without.
     fn is_grave(&self) -> bool {
-        let packaged = || {
-            self.at
-                .is_some_and(|(file, ..)| javascript::is_packaged(file))
-        };
-        self.is_error || self.asks_at_run_time() && !packaged()
+        self.is_error || self.asks_at_run_time() && !self.is_packaged()
+    }
+
+    /// Whether it is about a package's file.
+    fn is_packaged(&self) -> bool {
+        self.at
+            .is_some_and(|(file, ..)| javascript::is_packaged(file))
     }
 
     fn asks_at_run_time(&self) -> bool {
@@ -274,13 +289,19 @@ impl<'a> Complaint<'a> {
                 "mend what esbuild says above".to_owned(),
             )
         };
-        let error = BuildError {
+        Failure::new(self.error(&what))
+            .hint(hint)
+            .fault(Fault::Action)
+    }
+
+    /// What is wrong, at its place.
+    fn error(&self, what: &str) -> BuildError {
+        BuildError {
             file: self.at.map(|(file, ..)| file.to_owned()),
             line: self.at.map(|(_, line, _)| line),
             column: self.at.map(|(.., column)| column),
             ..BuildError::new("bundle", what)
-        };
-        Failure::new(error).hint(hint).fault(Fault::Action)
+        }
     }
 }
 

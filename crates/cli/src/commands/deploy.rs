@@ -61,11 +61,6 @@ pub(super) struct Secret {
 }
 
 pub(super) async fn run(arguments: &args::Deploy, output: Output) -> Result<Code, Failure> {
-    let api = Api::new(&arguments.server, output)?;
-    let given = match &arguments.secrets {
-        Some(path) => secrets::lines(&secrets::file(path)?)?,
-        None => Vec::new(),
-    };
     if arguments.path.is_file() && arguments.path.extension().is_some_and(|is| is == "ts") {
         return Err(
             Failure::new(format!("{} is TypeScript", arguments.path.display()))
@@ -73,6 +68,11 @@ pub(super) async fn run(arguments: &args::Deploy, output: Output) -> Result<Code
                 .code(Code::Usage),
         );
     }
+    let api = Api::new(&arguments.server, output)?;
+    let given = match &arguments.secrets {
+        Some(path) => secrets::lines(&secrets::file(path)?)?,
+        None => Vec::new(),
+    };
     let wanted = if arguments.path.extension().is_some_and(|is| is == "js") {
         javascript(arguments, given)?
     } else {

@@ -242,14 +242,16 @@ async fn what_goes_wrong_in_a_bundle_is_told_by_its_authors_files() {
     ] {
         assert!(ACTION.contains(from), "{from}");
         desk.write("action.ts", ACTION.replace(from, to));
-        self::refused(&desk.run(&["build"]), message, hint);
+        let ran = desk.run(&["build"]);
+        self::refused(&ran, message, hint);
+        assert!(!ran.stderr.contains("node:internal"), "{}", ran.stderr);
     }
 }
 
 #[tokio::test]
 async fn a_module_in_javascript_and_one_that_requires_are_bundled_too() {
     let module = "import { name } from './name.mjs';\nexport async function onExecuteCustomPhoneProvider(event, api) {\n  \
-                  api.notification.drop(`not to ${name}`);\n}\n";
+                  if (typeof name !== 'sting') api.notification.drop(`not to ${name}`);\n}\n";
     let requires = "const { name } = require('./name.mjs');\nconst min = require('libphonenumber-js/min');\n\
                     exports.onExecuteCustomPhoneProvider = async (event, api) => {\n  \
                     api.notification.drop(`not to ${name} ${typeof min.parsePhoneNumber}`);\n};\n";
@@ -258,6 +260,12 @@ async fn a_module_in_javascript_and_one_that_requires_are_bundled_too() {
             return;
         };
         desk.write("name.mjs", "export const name = 'DE';\n");
+        // What is likely not meant is told, and no reason not to build it.
+        let ran = desk.run(&["build"]);
+        let noted = ran
+            .stderr
+            .contains("The \"typeof\" operator will never evaluate to \"sting\"");
+        assert_eq!((ran.code, noted), (0, source == module), "{ran:?}");
         let (code, tested) = desk.json(&["test", "--filter", "german"]);
         let outcome = &tested["fixtures"][0]["report"]["outcome"];
         assert_eq!(

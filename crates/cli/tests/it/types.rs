@@ -100,6 +100,11 @@ async fn what_new_makes_in_typescript_is_built_and_tested() {
         desk.path().join("acme-types/node_modules"),
     )
     .unwrap();
+    let ran = desk.run(&["deploy", "acme-types/action.ts"]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("hint: give its folder"),
+        "{ran:?}"
+    );
     let (code, tested) = desk.json(&["test", "acme-types"]);
     assert!(code == 0 && tested["passed"] == 5, "{tested:#}");
     let ran = desk.run(&[

@@ -121,3 +121,27 @@ fn too_large(found: usize) -> BuildError {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_carried_along_as_far_as_it_is_small() {
+        let found = |map: &str| unpack(&pack("exports", Some(map), "name = 'x'")).unwrap();
+        assert_eq!(found("{}").unwrap().map.as_deref(), Some("{}"));
+        let most = " ".repeat(MAP_LIMIT);
+        assert!(found(&most).is_ok());
+        assert!(matches!(
+            found(&format!("{most} ")),
+            Err(Refusal::JavascriptPackage)
+        ));
+        let mut two = pack("exports", Some("{}"), "name = 'x'");
+        let first = pack("exports", None, "name = 'x'").len();
+        two.extend_from_within(first..);
+        assert!(matches!(
+            unpack(&two),
+            Some(Err(Refusal::JavascriptPackage))
+        ));
+    }
+}

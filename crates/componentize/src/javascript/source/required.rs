@@ -72,8 +72,8 @@ const ABSENT: &[&str] = &[
     "zlib",
 ];
 
-const BUNDLE: &str = "dependencies are bundled on the author's machine, with `npx esbuild action.js --bundle \
-                      --format=cjs --platform=browser`, for example, and what that writes is uploaded";
+const BUNDLE: &str = "dependencies are bundled on the author's machine: by `phonebox build` in a folder with an action.toml, or with \
+                      `npx esbuild action.js --bundle --format=cjs --platform=browser`, and what that writes is uploaded";
 
 /// The names of what may be required without bundling it.
 pub fn modules() -> impl Iterator<Item = &'static str> {
