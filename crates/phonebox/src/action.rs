@@ -7,7 +7,10 @@ use phonebox_egress::{Policy, Rule};
 use phonebox_runtime::{Digest, LoadError, LoadedAction, Runtime};
 use serde::Serialize;
 
-use crate::manifest::{InvalidManifest, Manifest, WrittenLimits};
+use crate::manifest::{InvalidManifest, Manifest, WrittenLimits, within};
+
+/// The least memory that an action in JavaScript may ask for, in MiB: what the engine has for itself, and 1 for the action.
+const JAVASCRIPT_MIB: u64 = 4;
 
 /// An action as it is uploaded and deployed: a component that has been checked, or a source in JavaScript, with its manifest in
 /// it. Cheap to clone.
@@ -101,8 +104,12 @@ impl Action {
             .as_deref()
             .ok_or(InvalidAction::NoManifest)?;
         let mut manifest = Manifest::parse(manifest)?;
-        // JavaScript reads `event.secrets`, and nobody has to list what it finds there.
-        manifest.any_secret = checked.source.is_some() && manifest.secrets.is_empty();
+        if checked.source.is_some() {
+            // JavaScript reads `event.secrets`, and nobody has to list what it finds there.
+            manifest.any_secret = manifest.secrets.is_empty();
+            let memory = u64::try_from(manifest.limits.memory >> 20).unwrap_or(u64::MAX);
+            within("memory_mib", memory, JAVASCRIPT_MIB, 64)?;
+        }
         let digest = Digest::of(&component);
         Ok(Self(Arc::new(Parts {
             component,

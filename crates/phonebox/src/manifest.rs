@@ -339,7 +339,12 @@ impl WrittenLimits {
     }
 }
 
-fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<u64, InvalidManifest> {
+pub(crate) fn within(
+    key: &'static str,
+    value: u64,
+    least: u64,
+    most: u64,
+) -> Result<u64, InvalidManifest> {
     if (least..=most).contains(&value) {
         return Ok(value);
     }

@@ -673,17 +673,29 @@ async fn what_top_level_code_leaves_is_memory_of_each_run() {
         )
     };
     // One is kept, and the other is too much for that.
-    for (kibibytes, too_little) in [(512, 1), (20 << 10, 4)] {
+    for (kibibytes, enough, too_little) in [(512, 4, 3), (20 << 10, 24, 4)] {
         let mut options = options();
         let action = Action::from_javascript(&source(kibibytes), options.clone()).unwrap();
         let report = run_with(&phonebox, &action, Secrets::default()).await;
         let lines: Vec<_> = report.log.iter().map(|line| &*line.message).collect();
         assert_eq!(lines, [format!("{} 7", kibibytes << 10)], "{report:#?}");
         assert!(report.usage.peak_memory > (kibibytes << 10), "{report:#?}");
-        options.limits.memory_mib = Some(too_little);
-        let action = Action::from_javascript(&source(kibibytes), options).unwrap();
+        options.limits.memory_mib = Some(enough);
+        let action = Action::from_javascript(&source(kibibytes), options.clone()).unwrap();
         let report = run_with(&phonebox, &action, Secrets::default()).await;
-        assert!(report.result.is_err(), "{report:#?}");
+        assert!(report.result.is_ok(), "{report:#?}");
+        options.limits.memory_mib = Some(too_little);
+        match Action::from_javascript(&source(kibibytes), options) {
+            Ok(action) => {
+                let report = run_with(&phonebox, &action, Secrets::default()).await;
+                assert!(report.result.is_err(), "{report:#?}");
+            }
+            // The engine itself has no room.
+            Err(error) => assert_eq!(
+                error.to_string(),
+                "`limits.memory_mib` of action.toml is 3, and may be 4 to 64"
+            ),
+        }
     }
 }
 
