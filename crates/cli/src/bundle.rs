@@ -130,13 +130,13 @@ fn run(folder: &Path, entry: &str, reason: &str, to: &Path) -> Result<Said, Fail
             .map_err(|error| Failure::file("cannot find", path, &error))
     };
     let (folder, to) = (absolute(folder)?, absolute(to)?);
-    let installed = folder.ancestors().map(|above| above.join(ESBUILD));
-    let program = installed
-        .into_iter()
+    let program = folder
+        .ancestors()
+        .map(|above| above.join(ESBUILD))
         .find(|path| path.is_file())
         .unwrap_or_else(|| "esbuild".into());
     let external = javascript::modules().flat_map(|name| {
-        // Node's own can be asked for in two ways; of a package's files, the engine has what it names.
+        // Node's own can be asked for in two ways.
         [
             format!("--external:{name}"),
             format!("--external:node:{name}"),

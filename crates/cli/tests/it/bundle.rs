@@ -378,3 +378,21 @@ fn esbuild_is_not_downloaded() {
         "remove the other",
     );
 }
+
+#[tokio::test]
+async fn the_machines_esbuild_will_do() {
+    let Some(clients) = oracles::clients().await else {
+        return;
+    };
+    // The program itself, which npm has for each kind of machine in a package of its own.
+    let mut programs = std::fs::read_dir(clients.join("node_modules/@esbuild")).unwrap();
+    let program = programs.next().unwrap().unwrap().path().join("bin");
+    let desk = Desk::new();
+    desk.write("action.toml", MANIFEST);
+    desk.write(
+        "action.js",
+        "export const onExecuteCustomPhoneProvider = async () => {};\n",
+    );
+    let ran = desk.command(&["build"]).env("PATH", program).output();
+    assert!(ran.as_ref().unwrap().status.success(), "{ran:?}");
+}

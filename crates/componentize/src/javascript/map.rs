@@ -115,12 +115,12 @@ impl<'a> Map<'a> {
     }
 }
 
-/// Makes a bundler's map one that may be carried along: it knows each line of a package's file, and in others each place.
-/// `name` says what a file is called, and is asked once for each.
+/// Makes a bundler's map one that may be carried along: it knows each line of a package's file, and in others each place, or less
+/// where that is too much. `name` says what a file is called, and is asked once for each.
 pub fn lessen(map: &str, name: impl Fn(&str) -> String) -> Option<String> {
     let map = SourceMap::from_json_string(map).ok()?;
     let names: Vec<_> = map.get_sources().map(name).collect();
-    let lessened = |with_packages: bool| {
+    let lessened = |with_packages: bool, places: bool| {
         let mut builder = SourceMapBuilder::default();
         for name in &names {
             builder.set_source_and_content(name, "");
@@ -132,7 +132,7 @@ pub fn lessen(map: &str, name: impl Fn(&str) -> String) -> Option<String> {
                 .and_then(|source| names.get(source as usize))
                 .is_some_and(|name| is_packaged(name));
             let here = (token.get_dst_line(), source);
-            if packaged && last == Some(here) {
+            if last == Some(here) && (packaged || !places) {
                 continue;
             }
             last = Some(here);
@@ -147,12 +147,17 @@ pub fn lessen(map: &str, name: impl Fn(&str) -> String) -> Option<String> {
         }
         builder.into_sourcemap().to_json_string()
     };
-    let whole = lessened(true);
-    Some(if whole.len() <= MAP_LIMIT {
-        whole
-    } else {
-        lessened(false)
-    })
+    let levels = [(true, true), (false, true), (false, false)];
+    let mut lessened = levels
+        .into_iter()
+        .map(|(with_packages, places)| lessened(with_packages, places));
+    let fitting = lessened.find(|map| map.len() <= MAP_LIMIT);
+    // One that says nothing.
+    Some(fitting.unwrap_or_else(|| {
+        SourceMapBuilder::default()
+            .into_sourcemap()
+            .to_json_string()
+    }))
 }
 
 /// Whether a file is a package's, and not the author's own.
@@ -225,19 +230,40 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_is_too_large_forgets_packages() {
-        let mut builder = SourceMapBuilder::default();
-        let own = builder.set_source_and_content("action.ts", "");
-        let package = builder.set_source_and_content("node_modules/large/index.js", "");
-        for line in 0..200_000 {
-            builder.add_token(line, 0, line * 7, 3, Some(package), None);
-        }
-        builder.add_token(200_000, 0, 11, 0, Some(own), None);
-        let map = lessen(&builder.into_sourcemap().to_json_string(), str::to_owned).unwrap();
-        assert!(map.len() <= MAP_LIMIT, "{}", map.len());
-        let map = Map::read(&map).unwrap();
-        assert_eq!(map.original(50, 1), None);
-        assert_eq!(map.original(200_001, 1).unwrap().file, "action.ts");
+    fn a_map_that_is_too_large_forgets_packages_then_columns_then_all() {
+        let map = |packaged: u32, own: u32, on_line: u32| {
+            let mut builder = SourceMapBuilder::default();
+            let file = builder.set_source_and_content("action.ts", "");
+            let package = builder.set_source_and_content("node_modules/large/index.js", "");
+            for line in 0..packaged + own {
+                let (of, columns) = if line < packaged {
+                    (package, 1)
+                } else {
+                    (file, on_line)
+                };
+                for column in 0..columns {
+                    builder.add_token(line, column * 9, line * 7, column * 9, Some(of), None);
+                }
+            }
+            let map = builder.into_sourcemap().to_json_string();
+            let map = lessen(&map, str::to_owned).unwrap();
+            assert!(map.len() <= MAP_LIMIT, "{}", map.len());
+            map
+        };
+        let places = |map: &str, of: [(u32, u32); 2]| {
+            let map = Map::read(map).unwrap();
+            of.map(|(line, column)| Some(map.original(line, column)?.column))
+        };
+        assert_eq!(
+            places(&map(9, 9, 3), [(5, 1), (15, 11)]),
+            [Some(1), Some(10)]
+        );
+        let large = map(200_000, 9, 3);
+        assert_eq!(places(&large, [(5, 1), (200_005, 11)]), [None, Some(10)]);
+        let larger = map(9, 20_000, 9);
+        assert_eq!(places(&larger, [(5, 1), (1000, 11)]), [None, Some(1)]);
+        let largest = map(9, 200_000, 1);
+        assert_eq!(places(&largest, [(5, 1), (1000, 11)]), [None, None]);
     }
 
     #[test]
