@@ -30,4 +30,5 @@ mod root_keys;
 mod run;
 mod serve;
 mod signing;
+mod styles;
 mod types;

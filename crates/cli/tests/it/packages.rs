@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::inbox::client::start;
-use crate::inbox::oracles;
+use crate::inbox::oracles::{self, Node};
 use crate::program::{Desk, repository};
 
 const EGRESS: &str = r#"
@@ -24,7 +24,7 @@ origin = "https://gateway.example"
 "#;
 
 /// What a request asks for, without what every client says in its own way.
-fn essence(request: &Value) -> Value {
+pub(crate) fn essence(request: &Value) -> Value {
     let request = &request["request"];
     let header = |name: &str| {
         let headers = request["headers"].as_array().unwrap();
@@ -76,8 +76,7 @@ async fn compare(package: &str) {
     );
 
     let inbox = start().await;
-    let settings = json!({ "action": action, "event": event }).to_string();
-    let theirs = oracles::run(clients, &inbox, "run-action.mjs", &settings, "30000").await;
+    let theirs = Node::start(clients, &inbox).run(&action, &event).await;
     let lines = |log: &Value| {
         let lines = log.as_array().unwrap().iter();
         let lines: Vec<_> = lines
@@ -90,7 +89,7 @@ async fn compare(package: &str) {
         );
         lines.replace(event["notification"]["code"].as_str().unwrap(), "[code]")
     };
-    let (logged, expected) = (lines(&report["log"]), lines(&theirs));
+    let (logged, expected) = (lines(&report["log"]), lines(&theirs["log"]));
     assert!(!expected.is_empty());
     assert_eq!(logged, expected, "{report:#}");
     let asked: Vec<_> = ours["requests"]

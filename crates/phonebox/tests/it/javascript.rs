@@ -615,12 +615,66 @@ async fn each_run_begins_where_top_level_code_ended() {
     assert_eq!(logged, [[line], [line]]);
 }
 
+/// A promise that nobody has kept yet, who waits for it, and what is only weakly held, are in each run as top-level code left them.
+#[tokio::test]
+async fn what_waits_when_top_level_code_ends_goes_on_in_each_run() {
+    let phonebox = phonebox().await;
+    let logged = logged_twice(
+        &phonebox,
+        r"
+        let open, steps = [];
+        const gate = new Promise((resolve) => { open = resolve; });
+        const passed = (async () => { steps.push('before'); const by = await gate; steps.push(by); return steps.length; })();
+        const counted = (function* () { yield 1; yield 2; })();
+        counted.next();
+        const held = { of: 'held' };
+        const [strong, weak] = [new WeakRef(held), new WeakRef({ of: 'nobody' })];
+        const named = new WeakMap([[held, 'its name']]);
+        queueMicrotask(() => steps.push('at the end'));
+        exports.onExecuteCustomPhoneProvider = async (event) => {
+            open(event.notification.code.length);
+            console.log(await passed, steps, counted.next().value, strong.deref()?.of, weak.deref()?.of, named.get(held));
+        };",
+    )
+    .await;
+    let line = "3 [ 'before', 'at the end', 6 ] 2 held undefined its name";
+    assert_eq!(logged, [[line], [line]]);
+}
+
+#[tokio::test]
+async fn runs_of_one_source_share_nothing_whosever_they_are() {
+    let phonebox = phonebox().await;
+    let source = r"
+        const seen = [];
+        exports.onExecuteCustomPhoneProvider = async (event, api) => {
+            seen.push(event.secrets.TOKEN);
+            console.log(seen.length, globalThis.left, {}.left, require('util').left, api.cache.get('left')?.value, Math.random.left);
+            globalThis.left = Object.prototype.left = require('util').left = Math.random.left = 'something';
+            api.cache.set('left', 'something');
+        };";
+    let action = action(source);
+    let deploy = |tenant: &str| {
+        let secrets = [("TOKEN", "s3cr3t-t0k3n")].into_iter().collect();
+        phonebox.deploy(tenant, &action, secrets).unwrap()
+    };
+    let (acme, other) = (deploy("acme"), deploy("other"));
+    // The cache is there for a tenant's later runs, and nothing else.
+    let nothing = "1 undefined undefined undefined undefined undefined";
+    let cached = "1 undefined undefined undefined something undefined";
+    for (deployment, expected) in [(&acme, nothing), (&other, nothing), (&acme, cached)] {
+        let attempt = deployment.attempt(Arc::new(event()), NotificationId::new(), 1);
+        let report = attempt.await;
+        let lines: Vec<_> = report.log.iter().map(|line| &*line.message).collect();
+        assert_eq!(lines, [expected], "{report:#?}");
+    }
+}
+
 #[tokio::test]
 async fn chance_and_the_clock_are_each_runs_own() {
     let phonebox = phonebox().await;
     let drawn = "[Math.random(), crypto.randomUUID(), crypto.getRandomValues(new Uint32Array(2)).join(), \
                  require('crypto').randomBytes(8).toString('hex'), require('crypto').randomInt(2 ** 40), Date.now(), \
-                 +new Date(), performance.timeOrigin]";
+                 +new Date(), performance.timeOrigin, require('uuid').v4(), new Date().toISOString()]";
     let in_handler = format!(
         "exports.onExecuteCustomPhoneProvider = async () => {{ for (const one of {drawn}) console.log(one); }};"
     );
@@ -630,11 +684,19 @@ async fn chance_and_the_clock_are_each_runs_own() {
     );
     for source in [in_handler, at_top] {
         let [first, second] = logged_twice(&phonebox, &source).await;
-        assert_eq!((first.len(), second.len()), (8, 8), "{first:?} {second:?}");
+        assert_eq!(
+            (first.len(), second.len()),
+            (10, 10),
+            "{first:?} {second:?}"
+        );
         for (one, other) in first.iter().zip(&second) {
             assert_ne!(one, other, "{source}: {first:?} {second:?}");
         }
     }
+    // Whoever wants it otherwise may say so.
+    let chosen = "Math.random = () => 0.5;
+        exports.onExecuteCustomPhoneProvider = async () => { console.log(Math.random()); };";
+    assert_eq!(logged_twice(&phonebox, chosen).await, [["0.5"], ["0.5"]]);
     let source = format!("console.log('from the top'); {HANDLER}");
     let logged = logged_twice(&phonebox, &source).await;
     assert_eq!(logged, [["from the top"], ["from the top"]]);

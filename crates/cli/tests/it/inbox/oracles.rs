@@ -5,13 +5,18 @@
 
 use std::{
     io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use phonebox_cli::inbox::{Channel, Failure, Inbox, Message, Provider};
 use serde_json::{Value, json};
-use tokio::{process::Command, sync::OnceCell};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    sync::OnceCell,
+};
 
 use super::client::{FROM, TO, start};
 
@@ -252,19 +257,11 @@ pub(crate) async fn run(
     patience: &str,
 ) -> Value {
     let folder = tempfile::tempdir().expect("a folder for the certificate");
-    let authority = folder.path().join("authority.pem");
-    std::fs::write(&authority, inbox.certificate_pem()).expect("the certificate is written");
-    let output = Command::new("node")
-        .arg(clients.join(script))
-        .arg(inbox.provider_address().to_string())
+    let authority = authority(&folder, inbox);
+    let output = node(clients, script, inbox.provider_address(), &authority)
         .args(Some(settings).filter(|settings| !settings.is_empty()))
-        .env("NODE_EXTRA_CA_CERTS", &authority)
         .env("ORACLE_TIMEOUT_MS", patience)
-        .env_remove("HTTP_PROXY")
-        .env_remove("http_proxy")
-        .env_remove("TWILIO_CA_BUNDLE")
         .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .expect("node runs");
@@ -277,6 +274,66 @@ pub(crate) async fn run(
     );
     serde_json::from_str(&printed)
         .unwrap_or_else(|error| panic!("{script}: {error}\n{printed}\n{complained}"))
+}
+
+/// Node, which runs actions one after another, and whose every request leads to an inbox.
+pub(crate) struct Node {
+    process: Child,
+    answers: Lines<BufReader<ChildStdout>>,
+    _authority: tempfile::TempDir,
+}
+
+impl Node {
+    pub(crate) fn start(clients: &Path, inbox: &Inbox) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the certificate");
+        let mut command = node(
+            clients,
+            "run-action.mjs",
+            inbox.provider_address(),
+            &authority(&folder, inbox),
+        );
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("node runs");
+        let stdout = process.stdout.take().expect("it is piped");
+        Self {
+            process,
+            answers: BufReader::new(stdout).lines(),
+            _authority: folder,
+        }
+    }
+
+    /// What an action logs, and what comes of it.
+    pub(crate) async fn run(&mut self, action: &Path, event: &Value) -> Value {
+        let line = json!({ "action": action, "event": event }).to_string() + "\n";
+        let stdin = self.process.stdin.as_mut().expect("it is piped");
+        let written = stdin.write_all(line.as_bytes()).await;
+        written.unwrap_or_else(|error| panic!("{}: {error}", action.display()));
+        let answer = self.answers.next_line().await.expect("text");
+        let answer = answer.unwrap_or_else(|| panic!("{}: node ended", action.display()));
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+}
+
+/// The inbox's authority, as a file.
+fn authority(folder: &tempfile::TempDir, inbox: &Inbox) -> PathBuf {
+    let path = folder.path().join("authority.pem");
+    std::fs::write(&path, inbox.certificate_pem()).expect("the certificate is written");
+    path
+}
+
+/// One of the scripts, with the address that its requests go to. It ends with its handle.
+fn node(clients: &Path, script: &str, address: SocketAddr, authority: &Path) -> Command {
+    let mut command = Command::new("node");
+    command
+        .arg(clients.join(script))
+        .arg(address.to_string())
+        .env("NODE_EXTRA_CA_CERTS", authority)
+        .env("NODE_NO_WARNINGS", "1")
+        .env_remove("HTTP_PROXY")
+        .env_remove("http_proxy")
+        .env_remove("TWILIO_CA_BUNDLE")
+        .kill_on_drop(true);
+    command
 }
 
 /// The folder in which the scripts and the clients are, or `None` where node is missing and no
