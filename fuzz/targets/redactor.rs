@@ -219,13 +219,15 @@ fuzz_target!(|input: &str| {
     // In an id a code may stand, by chance.
     holds_none(&id, &values, |masked| masked.mask != CODE);
 
-    // A text is changed only where there is something in it, for which the digits of a number may be apart, and without a
-    // country's code, which has up to three.
+    // A text is changed only where there is something in it, for which the digits of the code may be apart, and those of a
+    // number, without a country's code, which has up to three.
     let numeric = planted.bytes().filter(u8::is_ascii_digit).count();
     let mut national = (1..=3)
         .filter_map(|code| digits.get(code..))
         .flat_map(encodings);
+    let is_spoken = code.len() >= 4 && code.bytes().all(|byte| byte.is_ascii_digit());
     if numeric < 7
+        && !(is_spoken && numeric >= code.len())
         && !values.iter().any(|masked| planted.contains(&masked.value))
         && !national.any(|encoded| encoded.len() >= 6 && planted.contains(&encoded))
     {

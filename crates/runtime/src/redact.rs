@@ -20,6 +20,8 @@ const ENCODED: usize = 6;
 pub(crate) const SCRUBBED: usize = 8;
 /// Fewer digits of a number are not looked for without its country code, for the same reason.
 const NATIONAL: usize = 7;
+/// Shorter codes are not looked for with something between their digits.
+const SPELT: usize = 4;
 /// Most characters between two digits of a number as people write it.
 const GAP: usize = 3;
 /// In a text of so many bytes the values are first looked for one by one.
@@ -34,8 +36,9 @@ pub(crate) struct Redactor {
     event: Vec<Needle>,
     /// Those of the secrets, made once for all runs.
     secrets: Arc<[Needle]>,
-    /// The digits of the number: all, and those after the country code if they are enough to be told from others.
-    digits: Vec<String>,
+    /// What may be written with something between its digits: all of the number, those after the country code if they are
+    /// enough to be told from others, and the code.
+    spoken: Vec<Spoken>,
     /// What stands for sealed secrets. It is worth nothing, and shown as the secret is.
     placeholders: Arc<Placeholders>,
     /// Finds all needles at once. Made when it is needed: that costs as much as a whole run.
@@ -48,6 +51,12 @@ pub(crate) struct Needle {
     mask: Arc<str>,
 }
 
+/// Digits, and what stands for them.
+struct Spoken {
+    digits: Zeroizing<String>,
+    mask: &'static str,
+}
+
 /// Where in a text a value stands, and what is to stand there.
 type Found<'a> = (Range<usize>, Cow<'a, str>);
 
@@ -57,8 +66,8 @@ impl Redactor {
         let number = event.notification.recipient.as_e164();
         let digits = number.trim_start_matches('+');
         let national = digits.get(country_code(digits)..).unwrap_or_default();
-        let mut spoken = vec![digits.to_owned()];
-        spoken.extend((national.len() >= NATIONAL).then(|| national.to_owned()));
+        let mut spoken = vec![Spoken::new(digits, NUMBER)];
+        spoken.extend((national.len() >= NATIONAL).then(|| Spoken::new(national, NUMBER)));
         let mut needles = Vec::with_capacity(32);
         let [number_mask, code_mask] = [NUMBER, CODE].map(Arc::<str>::from);
         for text in [number.to_owned(), format!("%2B{digits}"), digits.to_owned()] {
@@ -68,16 +77,19 @@ impl Redactor {
         // The last spelling of the number is within all others, also where they are encoded.
         spell(
             &mut needles,
-            spoken.last().map_or(digits, String::as_str),
+            spoken.last().map_or(digits, |last| &last.digits),
             &number_mask,
         );
         if let Some(code) = &event.notification.code {
-            spell(&mut needles, code.reveal(), &code_mask);
+            let code = code.reveal();
+            spell(&mut needles, code, &code_mask);
+            let is_spoken = code.len() >= SPELT && code.bytes().all(|byte| byte.is_ascii_digit());
+            spoken.extend(is_spoken.then(|| Spoken::new(code, CODE)));
         }
         Self {
             event: needles,
             secrets: secrets.needles().clone(),
-            digits: spoken,
+            spoken,
             placeholders,
             automaton: OnceLock::new(),
         }
@@ -165,14 +177,11 @@ impl Redactor {
         }
     }
 
-    /// The number as people write it, with blanks, hyphens, dots and parentheses between its digits.
+    /// The number as people write it, with blanks, hyphens, dots and parentheses between its digits, and the code as it is
+    /// read aloud, digit by digit.
     fn find_spoken(&self, text: &str) -> Vec<Found<'_>> {
-        let shortest = self
-            .digits
-            .iter()
-            .map(String::len)
-            .min()
-            .unwrap_or(usize::MAX);
+        let lengths = self.spoken.iter().map(|spoken| spoken.digits.len());
+        let shortest = lengths.min().unwrap_or(usize::MAX);
         let mut found = Vec::new();
         let (places, digits): (Vec<usize>, Vec<u8>) = text
             .bytes()
@@ -181,21 +190,26 @@ impl Redactor {
             .unzip();
         let mut at = 0;
         while at + shortest <= digits.len() {
-            let number = self.digits.iter().find_map(|number| {
-                digits
-                    .get(at..)?
-                    .starts_with(number.as_bytes())
-                    .then_some(())?;
-                let places = places.get(at..at + number.len())?;
-                let close = places
-                    .windows(2)
-                    .all(|pair| matches!(pair, [one, next] if is_gap(&text[one + 1..*next])));
-                close.then_some(places)
+            let value = self.spoken.iter().find_map(|spoken| {
+                let value = spoken.digits.as_bytes();
+                digits.get(at..)?.starts_with(value).then_some(())?;
+                let places = places.get(at..at + value.len())?;
+                let close = places.windows(2).all(
+                    |pair| matches!(pair, [one, next] if spoken.may_have(&text[one + 1..*next])),
+                );
+                close.then_some((places, spoken.mask))
             });
-            at += number.map_or(1, <[usize]>::len);
-            if let Some([first, .., last]) = number {
-                let before = text[..*first].trim_end_matches(['+', '(']);
-                found.push((before.len()..last + 1, NUMBER.into()));
+            // A number may begin within what looks like the code.
+            at += match value {
+                Some((places, NUMBER)) => places.len(),
+                _ => 1,
+            };
+            if let Some(([first, .., last], mask)) = value {
+                let before = match mask {
+                    NUMBER => text[..*first].trim_end_matches(['+', '(']).len(),
+                    _ => *first,
+                };
+                found.push((before..last + 1, mask.into()));
             }
         }
         found
@@ -214,6 +228,22 @@ impl Redactor {
             AhoCorasick::new(self.needles().map(|needle| needle.text.as_bytes()))
                 .expect("some hundred needles of at most 16 KiB are within the automaton's limits")
         })
+    }
+}
+
+impl Spoken {
+    fn new(digits: &str, mask: &'static str) -> Self {
+        let digits = Zeroizing::new(digits.to_owned());
+        Self { digits, mask }
+    }
+
+    /// Whether this may stand between two of the digits. Short codes come up in dates and times where not all are apart.
+    fn may_have(&self, between: &str) -> bool {
+        match self.mask {
+            CODE if between.is_empty() => self.digits.len() >= ENCODED,
+            CODE => is_gap(&between.replace(',', ".")),
+            _ => is_gap(between),
+        }
     }
 }
 
@@ -525,6 +555,28 @@ mod tests {
         let both = number("+14155492016");
         assert_eq!(both.redact("é(415) 549-2016é"), "é[number]é");
         assert_eq!(both.redact("415-5 492016"), "[number]");
+    }
+
+    #[test]
+    fn l01_masks_the_code_as_it_is_read_aloud() {
+        let redactor = number("+14155550100");
+        for (text, expected) in [
+            ("it is 4. 9. 2. 0. 1. 6. Again", "it is [code]. Again"),
+            ("(4 9 2 0 1 6)", "([code])"),
+            ("[4,9,2,0,1,6] 4, 9, 2, 0, 1, 6", "[[code]] [code]"),
+            ("4-9-2-0-1-6", "[code]"),
+            ("492-016, 492 016", "[code], [code]"),
+            ("49201 6 4155550100", "[code] [number]"),
+            ("4920 1 61 4155550100", "[code][number]"),
+            ("4 9 2 0 1 7, 4x9x2x0x1x6", "4 9 2 0 1 7, 4x9x2x0x1x6"),
+        ] {
+            assert_eq!(redactor.redact(text), expected, "{text}");
+        }
+        let event = r#"{"notification": {"recipient": "+14155550100", "code": "1126"}}"#;
+        let event = Event::from_json(event).unwrap();
+        let short = Redactor::new(&event, &Secrets::default(), Arc::default());
+        let text = "2026-11-26: 1.1.2.6 and 1126";
+        assert_eq!(short.redact(text), "2026-11-26: [code] and [code]");
     }
 
     #[test]
