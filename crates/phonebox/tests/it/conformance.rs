@@ -6,6 +6,7 @@
 //! `node tests/conformance/node.js --write FOLDER…` writes what Node does.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,9 +19,10 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use phonebox::egress::{Egress, Limits, Origin, Rule};
 use phonebox::{
-    Action, Event, InvalidAction, JavascriptOptions, LoadError, NotificationId, Outcome, Phonebox,
-    Report, RunError, Secret,
+    Action, CompiledCache, Deployment, Event, InvalidAction, JavascriptOptions, LoadError,
+    NotificationId, Outcome, Phonebox, Report, RunError, Secret,
 };
+use phonebox_test_guests::CONFORMANCE;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -33,6 +35,18 @@ const ORIGINS: &[&str] = &[
 ];
 /// Where there is never an answer. Whether a request has come there by when it is given up is nobody's to say, and not told.
 const HELD: &str = "/hold";
+/// The manifest of the action in Rust.
+const IN_RUST: &str = r#"
+name = "conformance"
+trigger = "custom-phone-provider"
+[[egress]]
+origin = "http://provider.example:8000"
+methods = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
+[secrets.ACCOUNT]
+[secrets.TOKEN]
+[secrets.FOLDER]
+reveal = true
+"#;
 /// What a client says of itself, which is no two clients' same.
 const UNSAID: &[&str] = &[
     "accept-encoding",
@@ -88,6 +102,154 @@ async fn phonebox_does_what_node_does() {
         let found = run(&phonebox, &provider, folder).await;
         if found != expected {
             wrong.push(differ(folder, &expected, &found));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Folders in which an action in Rust, `tests/guests/components/probe/examples/conformance.rs`, does the same as the one in
+/// JavaScript.
+const SAME_IN_RUST: &[&str] = &[
+    "cache",
+    "cache-expiry",
+    "cache-refusals",
+    "drop-awaited",
+    "drop-returned",
+    "event",
+    "fetch-form-basic",
+    "last-word-counts",
+    "reason-is-cut",
+    "retry-not-awaited",
+    "throw-string",
+    "top-level-state",
+];
+/// Where it comes to the same and asks for the same, and what is logged is what JavaScript has around an answer.
+const SAME_BUT_FOR_THE_LOG: &[&str] = &[
+    "answer-cut-short",
+    "fetch-abort",
+    "fetch-json",
+    "fetch-methods",
+    "response-body",
+];
+/// What the others are about, which an action in Rust does not have.
+const NOT_IN_RUST: &[(&str, &[&str])] = &[
+    (
+        "a build of JavaScript, with its exports and its syntax",
+        &[
+            "export-arrow",
+            "export-function",
+            "export-function-object",
+            "export-missing",
+            "export-module",
+            "export-not-async",
+            "export-null",
+            "export-other-trigger",
+            "export-two-handlers",
+            "require-absent",
+            "syntax-await",
+            "syntax-error",
+            "syntax-module",
+            "top-level-throw",
+        ],
+    ),
+    (
+        "lines of action.js, which an error names",
+        &[
+            "error-stack",
+            "fetch-errors",
+            "reject",
+            "rejected-not-awaited",
+            "throw-after-drop",
+            "throw-error",
+            "throw-object",
+            "throw-subclass",
+            "throw-undefined",
+        ],
+    ),
+    (
+        "methods of `api`, which are functions",
+        &["api-detached", "reason-of-other-types"],
+    ),
+    (
+        "fetch, which follows redirects and has several requests under way",
+        &["fetch-overlap", "fetch-redirects", "headers", "request"],
+    ),
+    (
+        "how console shows values",
+        &[
+            "console-errors",
+            "console-layout",
+            "console-methods",
+            "console-objects",
+            "console-table",
+            "console-values",
+        ],
+    ),
+    (
+        "the language, and what comes with it in Node and in browsers",
+        &[
+            "buffer",
+            "crypto-node",
+            "crypto-sign",
+            "crypto-web",
+            "crypto-web-sign",
+            "date-json",
+            "events-assert",
+            "events-dom",
+            "intl",
+            "language",
+            "legacy-url",
+            "process",
+            "promises",
+            "querystring",
+            "regexp",
+            "structured-clone",
+            "text-encoding",
+            "timers-order",
+            "url",
+            "url-idn",
+            "url-search-params",
+            "util",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn an_action_in_rust_does_the_same_where_it_can() {
+    let applies = [SAME_IN_RUST, SAME_BUT_FOR_THE_LOG].concat();
+    let not = NOT_IN_RUST.iter().flat_map(|(_, names)| *names);
+    let mut listed: Vec<_> = applies
+        .iter()
+        .chain(not)
+        .copied()
+        .map(OsString::from)
+        .collect();
+    listed.sort();
+    let there: Vec<_> = folders()
+        .iter()
+        .map(|folder| folder.file_name().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, there, "each folder is in one list of this file");
+
+    let provider = Provider::default();
+    let phonebox = phonebox(provider.clone()).await;
+    let action = Action::assemble(CONFORMANCE.bytes, IN_RUST).unwrap();
+    let mut wrong = Vec::new();
+    for name in applies {
+        let folder = root().join(name);
+        let mut expected = read(&folder, "expect.json").unwrap();
+        assert_eq!(expected.get("ours"), None, "{name}");
+        let (event, mut secrets) = prepare(&provider, &folder);
+        let which = json!({ "value": name, "mode": "revealed" });
+        secrets.insert("FOLDER".to_owned(), serde_json::from_value(which).unwrap());
+        let deployment = phonebox.deploy("acme", &action, secrets.into_iter().collect());
+        let mut found = attempt(&deployment.unwrap(), event, &provider).await;
+        if SAME_BUT_FOR_THE_LOG.contains(&name) {
+            expected["log"].take();
+            found["log"].take();
+        }
+        if found != expected {
+            wrong.push(differ(&folder, &expected, &found));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -180,10 +342,11 @@ async fn phonebox(provider: Provider) -> Phonebox {
             .resolve(origin.host(), vec![leads_to])
             .dangerous_plain_http(origin);
     }
-    Phonebox::builder()
-        .egress(egress.build().unwrap())
-        .build()
-        .unwrap()
+    // Compiling the engine takes seconds: one of this crate's tests does it for all.
+    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
+    let compiled = CompiledCache::open(&compiled, [7; 32]).unwrap();
+    let phonebox = Phonebox::builder().egress(egress.build().unwrap());
+    phonebox.compiled(compiled).build().unwrap()
 }
 
 async fn answer(State(provider): State<Provider>, request: Request) -> Response {
@@ -232,19 +395,24 @@ async fn answer(State(provider): State<Provider>, request: Request) -> Response 
     response.body(body).unwrap().into_response()
 }
 
-/// What happens with a folder's action in phonebox, as `expect.json` has it.
-async fn run(phonebox: &Phonebox, provider: &Provider, folder: &Path) -> Value {
+/// A folder's event and secrets. The provider answers from now on as the folder says.
+fn prepare(provider: &Provider, folder: &Path) -> (Event, BTreeMap<String, Secret>) {
     let mut event =
         read(folder, "event.json").unwrap_or_else(|| read(&root(), "event.json").unwrap());
     let secrets = event.as_object_mut().unwrap().remove("secrets").unwrap();
-    let secrets: BTreeMap<String, Secret> = serde_json::from_value(secrets).unwrap();
-    let event = Event::from_json(&event.to_string()).unwrap();
     let answers = fs::read_to_string(folder.join("answers.json"));
     let answers = answers.map(|answers| serde_json::from_str(&answers).unwrap());
     *provider.lock().unwrap() = Script {
         answers: answers.unwrap_or_default(),
         requests: Vec::new(),
     };
+    let event = Event::from_json(&event.to_string()).unwrap();
+    (event, serde_json::from_value(secrets).unwrap())
+}
+
+/// What happens with a folder's action in phonebox, as `expect.json` has it.
+async fn run(phonebox: &Phonebox, provider: &Provider, folder: &Path) -> Value {
+    let (event, secrets) = prepare(provider, folder);
     let mut options = JavascriptOptions::new("conformance");
     let any_path: [&str; 0] = [];
     let methods = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
@@ -264,6 +432,10 @@ async fn run(phonebox: &Phonebox, provider: &Provider, folder: &Path) -> Value {
         Err(phonebox::DeployError::Load(LoadError::Source(error))) => return built(error),
         Err(error) => panic!("{}: {error}", folder.display()),
     };
+    attempt(&deployment, event, provider).await
+}
+
+async fn attempt(deployment: &Deployment, event: Event, provider: &Provider) -> Value {
     let report = deployment
         .attempt(Arc::new(event), NotificationId::new(), 1)
         .await;
