@@ -82,8 +82,8 @@ pub use phonebox_contract::{
 pub use phonebox_egress as egress;
 pub use phonebox_runtime::jail;
 pub use phonebox_runtime::{
-    CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, MemoryReset, Mode,
-    Occupancy, OpenError, Origin, Report, RunError, Runtime, Secret, Secrets, Usage,
+    CompiledCache, Config, Digest, Jail, Level, Limits, LoadError, LogLine, Mode, Occupancy,
+    OpenError, Origin, Report, RunError, Runtime, Secret, Secrets, Usage,
 };
 
 pub use phonebox_store as store;

@@ -43,5 +43,5 @@ pub use error::{LoadError, RunError};
 pub use jail::Jail;
 pub use limits::Limits;
 pub use report::{Level, LogLine, Report, Usage};
-pub use runtime::{Config, Digest, MemoryReset, Occupancy, Runtime, StartError};
+pub use runtime::{Config, Digest, Occupancy, Runtime, StartError};
 pub use shares::Share;

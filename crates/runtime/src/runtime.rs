@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::LoadError;
 use crate::action::{LoadedAction, Origin, Program};
@@ -34,12 +34,15 @@ const INSTANCES_PER_PLACE: u32 = 6;
 const MEMORIES_PER_PLACE: u32 = 1;
 const TABLES_PER_PLACE: u32 = 2;
 
+/// So much of each sandbox's memory, in bytes from 0, stays with the process. Scripts that bring large packages fit in it.
+const KEPT: usize = 3 << 20;
+
 /// The settings of a process's [`Runtime`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many sandboxes there may be at once. A run beyond that waits. Each place reserves 4 GiB of address space, and no
-    /// memory. Default: 256.
+    /// How many sandboxes there may be at once. A run beyond that waits. Each place reserves 4 GiB of address space, and
+    /// no memory until it is used; then it keeps up to 3 MiB of what its run had. Default: 256.
     pub places: u32,
     /// How many of them one tenant may have at once. Its runs beyond that wait for its own. Default: 20.
     pub places_per_tenant: u32,
@@ -51,21 +54,6 @@ pub struct Config {
     pub jail: Option<Arc<Jail>>,
     /// The most memory that any run may have, in bytes; [`Limits::memory`] is cut to it. Default: 64 MiB.
     pub memory: usize,
-    /// How a sandbox's memory is cleared for the next one. Default: [`MemoryReset::Auto`].
-    pub memory_reset: MemoryReset,
-}
-
-/// How a sandbox's memory is cleared for the next one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MemoryReset {
-    /// [`MemoryReset::PagemapScan`] where this process's memory can never be swapped out: on Linux, where
-    /// `memory.swap.max` of its control group is 0. Otherwise [`MemoryReset::Overwrite`].
-    Auto,
-    /// Overwrite the lowest pages and give the others back to the system.
-    Overwrite,
-    /// Ask the kernel which pages were written, and overwrite those. Faster, but blind to written pages that were swapped
-    /// out: with swap, a sandbox could read what the one before it wrote (wasmtime pull request 14357).
-    PagemapScan,
 }
 
 /// Why a runtime cannot start.
@@ -95,7 +83,6 @@ pub(crate) struct Shared {
     total_places: usize,
     pub(crate) fuel: Option<u64>,
     pub(crate) memory: usize,
-    memory_reset: MemoryReset,
     /// Identifies the engine's version and settings: code compiled under another one is compiled anew.
     engine_hash: u64,
 }
@@ -109,7 +96,6 @@ impl Config {
             fuel: None,
             jail: None,
             memory: Limits::default().memory,
-            memory_reset: MemoryReset::Auto,
         }
     }
 }
@@ -124,10 +110,9 @@ impl Runtime {
     /// Starts the engine and its clock. Where the address space is too small for the pool (containers, `ulimit -v`), it
     /// makes do with fewer places and says so in the log.
     pub fn new(config: &Config, compiled: Option<CompiledCache>) -> Result<Self, StartError> {
-        let memory_reset = config.memory_reset.resolve();
         let mut places = config.places.max(1);
         let engine = loop {
-            match Engine::new(&engine_config(config, places, memory_reset)) {
+            match Engine::new(&engine_config(config, places)) {
                 Ok(engine) => break engine,
                 Err(error) if places > 1 => {
                     tracing::warn!(
@@ -148,7 +133,7 @@ impl Runtime {
                 "running with fewer sandboxes at once"
             );
         }
-        tracing::info!(places, ?memory_reset, "the WebAssembly engine has started");
+        tracing::info!(places, "the WebAssembly engine has started");
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(StartError)?;
         start_clock(&engine);
@@ -164,7 +149,6 @@ impl Runtime {
             total_places: places as usize,
             fuel: config.fuel,
             memory: config.memory,
-            memory_reset,
             engine_hash: hasher.finish(),
             engine,
         };
@@ -321,11 +305,6 @@ impl Runtime {
         }
     }
 
-    /// How memory is cleared between sandboxes, as decided at start.
-    pub fn memory_reset(&self) -> MemoryReset {
-        self.shared.memory_reset
-    }
-
     /// Links a component against the world. Everything that can be checked without running it is checked here.
     fn link(
         &self,
@@ -394,19 +373,7 @@ impl Shared {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime")
-            .field("memory_reset", &self.memory_reset())
-            .finish_non_exhaustive()
-    }
-}
-
-impl MemoryReset {
-    fn resolve(self) -> Self {
-        match self {
-            Self::Auto if swap_is_impossible() => Self::PagemapScan,
-            Self::Auto => Self::Overwrite,
-            chosen => chosen,
-        }
+        f.debug_struct("Runtime").finish_non_exhaustive()
     }
 }
 
@@ -446,7 +413,7 @@ impl Serialize for Digest {
     }
 }
 
-fn engine_config(config: &Config, places: u32, memory_reset: MemoryReset) -> wasmtime::Config {
+fn engine_config(config: &Config, places: u32) -> wasmtime::Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_core_instances(places.saturating_mul(INSTANCES_PER_PLACE))
@@ -459,15 +426,12 @@ fn engine_config(config: &Config, places: u32, memory_reset: MemoryReset) -> was
         .max_tables_per_module(TABLES_PER_COMPONENT)
         .max_memory_size(config.memory)
         .table_elements(Limits::default().table_elements)
-        // The guest's stack and data lie at the bottom of its memory (the SDK's templates see to it), so keeping these pages
-        // saves the system call that gives them back. A 0 for tables costs one for each of them.
-        .linear_memory_keep_resident(128 << 10)
+        // What a run wrote is overwritten rather than given back to the system, whose system call and page faults cost more:
+        // a script's run three times as much. The kernel could be asked which pages were written, but it does not tell of
+        // those that were swapped out (wasmtime pull request 14357). A 0 for tables costs a system call for each of them.
+        .linear_memory_keep_resident(KEPT)
         .table_keep_resident(64 << 10)
-        .max_unused_warm_slots(100)
-        .pagemap_scan(match memory_reset {
-            MemoryReset::PagemapScan => Enabled::Auto,
-            MemoryReset::Auto | MemoryReset::Overwrite => Enabled::No,
-        });
+        .max_unused_warm_slots(100);
     let mut engine = compiler_config(config.fuel.is_some());
     engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     engine
@@ -535,22 +499,6 @@ fn invalid(error: &wasmtime::Error) -> LoadError {
 fn is_component(bytes: &[u8]) -> bool {
     // The magic number, and the version and layer that mean a component.
     bytes.starts_with(b"\0asm\x0d\0\x01\0")
-}
-
-/// Whether a limit of this process's control groups forbids swap. A machine without swap is not enough: it may get some.
-fn swap_is_impossible() -> bool {
-    let Ok(groups) = std::fs::read_to_string("/proc/self/cgroup") else {
-        return false;
-    };
-    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
-        return false;
-    };
-    let root = std::path::Path::new("/sys/fs/cgroup");
-    root.join(group)
-        .ancestors()
-        .take_while(|group| group.starts_with(root))
-        .filter_map(|group| std::fs::read_to_string(group.join("memory.swap.max")).ok())
-        .any(|limit| limit.trim() == "0")
 }
 
 /// A hash that is the same in every process, as the standard library's are not: it is part of what is kept on disk.

@@ -15,7 +15,7 @@ use phonebox_runtime::{
     ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, Run, Runtime,
     Secret, Share,
 };
-use phonebox_test_guests::{Guest, NOOP, POST, POST_WASI};
+use phonebox_test_guests::{Guest, JAVASCRIPT_ENGINE, NOOP, POST, POST_WASI};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -26,10 +26,24 @@ pub(crate) const CONCURRENCY: [usize; 3] = [1, 16, 64];
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// What the others do, in JavaScript.
+const JAVASCRIPT: &str = r"
+exports.onExecuteCustomPhoneProvider = async (event) => {
+    const { ORIGIN, TOKEN } = event.secrets;
+    const { recipient, as_text } = event.notification;
+    const response = await fetch(`${ORIGIN}/messages`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ to: recipient, text: as_text }),
+    });
+    const { id } = await response.json();
+    if (!id) throw new Error(`no id, status ${response.status}`);
+};";
+
 /// Everything that is measured, set up.
 pub(crate) struct Workload {
     pub(crate) components: [Component; 2],
-    pub(crate) clients: [Client; 4],
+    pub(crate) clients: [Client; 5],
     noop: Action,
     tokio: tokio::runtime::Runtime,
     _compiled: TempDir,
@@ -80,10 +94,8 @@ impl Workload {
         let mut limits = Limits::default();
         // A run is charged by the clock while it is polled, so a machine that is busy elsewhere could end one.
         limits.cpu = limits.deadline;
-        let action = |guest: Guest, idle_connections| Action {
-            loaded: runtime
-                .load("bench", guest.bytes)
-                .unwrap_or_else(|error| panic!("{guest:?}: {error:?}")),
+        let action = |loaded, idle_connections| Action {
+            loaded,
             capabilities: capabilities(provider, idle_connections, runtime.share("bench")),
             run: Run {
                 id: NotificationId::new(),
@@ -92,6 +104,19 @@ impl Workload {
                 limits,
             },
         };
+        let guest = |guest: Guest, idle_connections| {
+            let loaded = runtime.load("bench", guest.bytes);
+            let loaded = loaded.unwrap_or_else(|error| panic!("{guest:?}: {error:?}"));
+            action(loaded, idle_connections)
+        };
+        let javascript = runtime
+            .load_javascript(
+                "bench",
+                Digest::of(JAVASCRIPT.as_bytes()),
+                JAVASCRIPT,
+                || JAVASCRIPT_ENGINE.bytes.to_vec(),
+            )
+            .unwrap_or_else(|error| panic!("{error:?}"));
         let client = |name, sender| Client {
             name,
             sender: Arc::new(sender),
@@ -100,12 +125,13 @@ impl Workload {
         Self {
             clients: [
                 client("native", Sender::Native(Native::new(provider, &event))),
-                client("buffered", Sender::Action(action(POST, 64))),
-                client("wasi:http", Sender::Action(action(POST_WASI, 64))),
+                client("buffered", Sender::Action(guest(POST, 64))),
+                client("wasi:http", Sender::Action(guest(POST_WASI, 64))),
+                client("JavaScript", Sender::Action(action(javascript, 64))),
                 // The others keep as many connections as they use; by default all but two are closed after a burst.
-                client("buffered, 2 idle", Sender::Action(action(POST, as_shipped))),
+                client("buffered, 2 idle", Sender::Action(guest(POST, as_shipped))),
             ],
-            noop: action(NOOP, as_shipped),
+            noop: guest(NOOP, as_shipped),
             components: [NOOP, POST].map(|guest| Component {
                 guest,
                 runtime: runtime.clone(),

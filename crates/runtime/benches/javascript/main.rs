@@ -18,8 +18,7 @@ use std::time::Instant;
 use phonebox_contract::{Event, NotificationId};
 use phonebox_egress::{Egress, Policy};
 use phonebox_runtime::{
-    ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, MemoryReset,
-    Run, Runtime,
+    ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, Run, Runtime,
 };
 use phonebox_test_guests::JAVASCRIPT_ENGINE;
 
@@ -48,7 +47,7 @@ const IDLE: usize = 1000;
 
 // The goals.
 const LOAD_US: f64 = 15_000.0;
-const RUN_US: f64 = 350.0;
+const RUN_US: [(&str, f64); 2] = [("Twilio-shaped", 350.0), ("the same, with axios", 2000.0)];
 
 fn main() {
     // `cargo test --benches` only wants to see that it runs.
@@ -65,38 +64,34 @@ fn main() {
         ("the same, loaded anew", format!("{TWILIO_ANEW}{TWILIO}")),
         ("the same, with axios", format!("{AXIOS}{TWILIO}")),
     ];
-    for reset in [MemoryReset::Overwrite, MemoryReset::PagemapScan] {
-        let cache = CompiledCache::open(compiled.path(), [7; 32]).expect("the folder is ours");
-        let mut config = Config::new();
-        config.memory_reset = reset;
-        let runtime = Runtime::new(&config, Some(cache)).expect("the engine starts");
-        let begun = Instant::now();
-        load(&runtime, TRIVIAL);
+    let cache = CompiledCache::open(compiled.path(), [7; 32]).expect("the folder is ours");
+    let runtime = Runtime::new(&Config::new(), Some(cache)).expect("the engine starts");
+    let begun = Instant::now();
+    load(&runtime, TRIVIAL);
+    println!(
+        "\nThe engine is compiled and starts in {:.0} ms.",
+        begun.elapsed().as_secs_f64() * 1e3
+    );
+    println!("{:<24} {:>10} {:>10}", "µs", "load", "cold run");
+    for (name, source) in &actions {
+        let loads = median(few(LOADS), || drop(load(&runtime, source)));
+        let action = load(&runtime, source);
+        let capabilities = capabilities(&runtime);
+        let run = run();
+        let runs = median(few(RUNS), || {
+            let report = tokio.block_on(action.run(run.clone(), &capabilities));
+            assert!(report.result.is_ok(), "{report:?}");
+        });
         println!(
-            "\nMemory is reset by {reset:?}. The engine starts in {:.1} ms.",
-            begun.elapsed().as_secs_f64() * 1e3
+            "{name:<24} {loads:>10.0} {runs:>10.0}{}",
+            verdict(name, loads, runs)
         );
-        println!("{:<24} {:>10} {:>10}", "µs", "load", "cold run");
-        for (name, source) in &actions {
-            let loads = median(few(LOADS), || drop(load(&runtime, source)));
-            let action = load(&runtime, source);
-            let capabilities = capabilities(&runtime);
-            let run = run();
-            let runs = median(few(RUNS), || {
-                let report = tokio.block_on(action.run(run.clone(), &capabilities));
-                assert!(report.result.is_ok(), "{report:?}");
-            });
-            println!(
-                "{name:<24} {loads:>10.0} {runs:>10.0}{}",
-                verdict(name, loads, runs)
-            );
-        }
-        let before = anonymous_memory();
-        let idle: Vec<_> = (0..few(IDLE)).map(|_| load(&runtime, TWILIO)).collect();
-        let each = anonymous_memory().saturating_sub(before) as f64 / idle.len() as f64;
-        println!("one idle of {}: {each:.0} KiB", idle.len());
-        black_box(idle);
     }
+    let before = anonymous_memory();
+    let idle: Vec<_> = (0..few(IDLE)).map(|_| load(&runtime, TWILIO)).collect();
+    let each = anonymous_memory().saturating_sub(before) as f64 / idle.len() as f64;
+    println!("one idle of {}: {each:.0} KiB", idle.len());
+    black_box(idle);
     node(few(RUNS));
 }
 
@@ -121,14 +116,14 @@ fn median(count: usize, mut turn: impl FnMut()) -> f64 {
 }
 
 fn verdict(name: &str, load: f64, run: f64) -> String {
-    if name != "Twilio-shaped" {
+    let Some((_, goal)) = RUN_US.iter().find(|(named, _)| *named == name) else {
         return String::new();
-    }
+    };
     let word = |met| if met { "met" } else { "MISSED" };
     format!(
-        "  goals ≤ {LOAD_US}: {}, ≤ {RUN_US}: {}",
+        "  goals ≤ {LOAD_US}: {}, ≤ {goal}: {}",
         word(load <= LOAD_US),
-        word(run <= RUN_US)
+        word(run <= *goal)
     )
 }
 

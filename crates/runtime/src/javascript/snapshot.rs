@@ -20,6 +20,8 @@ const BLOCK: usize = 1 << 12;
 const GRAIN: usize = 8;
 /// So many bytes that are the same are taken along rather than begin anew.
 const GAP: usize = 32;
+/// A place and a length, in bytes.
+const HEADER: usize = 8;
 
 /// A memory that the engine gave away.
 pub(super) struct Memory {
@@ -63,29 +65,30 @@ impl Memory {
         module.finish()
     }
 
-    /// A module that makes this memory of another one, which has at least as many pages: it puts at 0 what is different, each
-    /// time with its place and length, and the engine copies that to its places. None if there is no room for it, below where
-    /// the memory begins.
-    pub(super) fn loaded(&self, started: &Self) -> Option<Vec<u8>> {
+    /// A module that makes this memory of another one, and how many pages that has to have: it puts at 0 what is different,
+    /// each time with its place and length, and the engine copies that to its places. Where there is no room for it below
+    /// where the memory begins, it is put behind the memory. None if the memories are not of the same engine.
+    pub(super) fn loaded(&self, started: &Self) -> Option<(Vec<u8>, usize)> {
         let differences =
             (self.at == started.at).then(|| differences(&self.bytes, &started.bytes))?;
         let mut changes = Vec::new();
         for range in differences {
-            let place = u32::try_from(self.at + range.start).ok()?;
-            let bytes = self.bytes.get(range)?;
-            changes.extend(place.to_le_bytes());
-            changes.extend(u32::try_from(bytes.len()).ok()?.to_le_bytes());
-            changes.extend(bytes);
-            // A length of 0 is there after the last.
-            if changes.len() + 8 > self.at {
-                return None;
-            }
+            changes.extend(header(self.at + range.start, range.len())?);
+            changes.extend(self.bytes.get(range)?);
         }
+        // Without more, zeros follow.
+        let (end, mut pages) = (self.pages() * PAGE, self.pages());
         let mut data = DataSection::new();
-        data.active(0, &place(0), changes);
+        if changes.len() + HEADER > self.at {
+            data.active(0, &place(0), header(end, 0)?);
+            pages += (changes.len() + HEADER).div_ceil(PAGE);
+            data.active(0, &place(end), changes);
+        } else {
+            data.active(0, &place(0), changes);
+        }
         let mut module = changing();
         module.section(&data);
-        Some(module.finish())
+        Some((module.finish(), pages))
     }
 
     fn data(&self, ranges: &[Range<usize>]) -> DataSection {
@@ -110,6 +113,12 @@ fn changing() -> Module {
     let mut module = Module::new();
     module.section(&imports);
     module
+}
+
+/// What stands before a change. None if it is not in a memory of 32 bits.
+fn header(place: usize, length: usize) -> Option<[u8; HEADER]> {
+    let word = |number: usize| u32::try_from(number).ok().map(u64::from);
+    Some((word(place)? | word(length)? << 32).to_le_bytes())
 }
 
 fn of_pages(pages: usize) -> MemoryType {
@@ -176,9 +185,11 @@ mod tests {
         })
     }
 
-    /// Does to a memory, which begins at [`AT`], what a module's data segments do.
-    fn apply(module: &[u8], memory: &mut Vec<u8>) {
+    /// Does to a memory, which begins at [`AT`], what a module's data segments do where it has so many pages.
+    fn apply(module: &[u8], pages: usize, memory: &mut Vec<u8>) {
+        let length = memory.len();
         memory.splice(..0, vec![0; AT]);
+        memory.resize(pages * PAGE, 0);
         for payload in Parser::new(0).parse_all(module) {
             let Payload::DataSection(section) = payload.unwrap() else {
                 continue;
@@ -200,12 +211,19 @@ mod tests {
         let word = |memory: &[u8], at: usize| {
             u32::from_le_bytes(memory[at..at + 4].try_into().unwrap()) as usize
         };
-        while word(memory, from + 4) > 0 {
+        loop {
             let (place, length) = (word(memory, from), word(memory, from + 4));
-            memory.copy_within(from + 8..from + 8 + length, place);
-            from += 8 + length;
+            if length > 0 {
+                memory.copy_within(from + HEADER..from + HEADER + length, place);
+                from += HEADER + length;
+            } else if place > 0 {
+                from = place;
+            } else {
+                break;
+            }
         }
         memory.drain(..AT);
+        memory.truncate(length);
     }
 
     proptest! {
@@ -217,29 +235,44 @@ mod tests {
             grown[LENGTH + more] = 1;
             let started = Memory::new(at, was.clone()).unwrap();
             let mut from_nothing = vec![0; LENGTH];
-            apply(&started.started(2), &mut from_nothing);
+            apply(&started.started(2), 2, &mut from_nothing);
             prop_assert!(from_nothing == was, "{was:x?}");
             for is in [is, grown] {
                 let mut memory = was.clone();
                 memory.resize(is.len(), 0);
                 let loaded = Memory::new(at, is.clone()).unwrap().loaded(&started);
-                apply(&loaded.unwrap(), &mut memory);
+                let (loaded, pages) = loaded.unwrap();
+                apply(&loaded, pages, &mut memory);
                 prop_assert!(memory == is, "{was:x?} {is:x?}");
             }
         }
     }
 
     #[test]
-    fn what_is_too_much_is_not_kept() {
+    fn what_has_no_room_below_is_put_behind() {
         let memory = |changed: usize| {
             let mut bytes = vec![0; 2 * PAGE];
             bytes.iter_mut().take(changed).for_each(|byte| *byte = 1);
             Memory::new(u32::try_from(AT).unwrap(), bytes).unwrap()
         };
         let started = memory(0);
-        assert!(memory(AT - 16).loaded(&started).is_some());
-        assert!(memory(AT).loaded(&started).is_none());
-        assert!(Memory::new(0, vec![0; PAGE + 1]).is_none());
-        assert!(Memory::new(8, vec![0; PAGE - 8]).is_none());
+        for (changed, needed) in [(AT - 2 * HEADER, 3), (AT - HEADER, 5)] {
+            let is = memory(changed);
+            let (loaded, pages) = is.loaded(&started).unwrap();
+            assert_eq!(pages, needed, "{changed}");
+            let mut bytes = started.bytes.clone();
+            apply(&loaded, pages, &mut bytes);
+            assert!(bytes == is.bytes, "{changed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_memory_of_the_engine_is_refused() {
+        let memory =
+            |at: usize, length: usize| Memory::new(u32::try_from(at).unwrap(), vec![0; length]);
+        assert!(memory(0, PAGE + 1).is_none());
+        assert!(memory(8, PAGE - 8).is_none());
+        let [one, other] = [AT, 2 * AT].map(|at| memory(at, PAGE).unwrap());
+        assert!(one.loaded(&other).is_none());
     }
 }

@@ -1,9 +1,10 @@
 //! Parts a component's code from its memory, so that the code is compiled once for all the memories it is run with.
 //!
 //! What comes out imports two core modules. `started` exports the memory and the stack pointer that the code had of its own;
-//! `loaded` is instantiated with that memory, and its data segment puts at 0, where stacks end and nothing is yet, what an
-//! action's source changes in the rest: each time a place and a length, in 4 bytes each, and the bytes. A length of 0 ends it.
-//! Then they are copied to their places. Neither module has to have code. The memory as the engine begins is such a `started`
+//! `loaded` is instantiated with that memory, and its data segments put at 0, where stacks end and nothing is yet, what an
+//! action's source changes in the rest: each time a place and a length, in 4 bytes each, and the bytes. With a length of 0,
+//! what follows is at that place, and with a place of 0, nothing is. Then they are copied to their places. Neither module has
+//! to have code. The memory as the engine begins is such a `started`
 //! itself, in the custom section `started`.
 
 use std::error::Error;
@@ -319,6 +320,10 @@ fn copying(memory: EntityType) -> Module {
         .local_set(FROM)
         .br(1)
         .end()
+        .local_get(FROM)
+        .i32_load(word(0))
+        .local_tee(FROM)
+        .br_if(0)
         .end()
         .end();
     code.function(&copy);
