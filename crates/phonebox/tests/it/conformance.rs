@@ -175,6 +175,22 @@ const NOT_IN_RUST: &[(&str, &[&str])] = &[
         &["fetch-overlap", "fetch-redirects", "headers", "request"],
     ),
     (
+        "styles that people write JavaScript in",
+        &[
+            "as-aws-by-hand",
+            "as-azure",
+            "as-clicksend",
+            "as-infobip",
+            "as-messagebird",
+            "as-plivo",
+            "as-sinch",
+            "as-telnyx",
+            "as-twilio",
+            "as-vonage",
+            "as-whatsapp",
+        ],
+    ),
+    (
         "how console shows values",
         &[
             "console-errors",
@@ -190,6 +206,7 @@ const NOT_IN_RUST: &[(&str, &[&str])] = &[
         &[
             "buffer",
             "crypto-node",
+            "crypto-pss",
             "crypto-sign",
             "crypto-web",
             "crypto-web-sign",
@@ -197,6 +214,7 @@ const NOT_IN_RUST: &[(&str, &[&str])] = &[
             "events-assert",
             "events-dom",
             "intl",
+            "intl-elsewhere",
             "language",
             "legacy-url",
             "process",

@@ -30,6 +30,7 @@ const PRELUDE: &[(&str, &str)] = &[
     ("phonebox:timers", include_str!("prelude/timers.js")),
     ("phonebox:abort", include_str!("prelude/abort.js")),
     ("phonebox:url", include_str!("prelude/url.js")),
+    ("phonebox:intl", include_str!("prelude/intl.js")),
     ("phonebox:buffer", include_str!("prelude/buffer.js")),
     ("phonebox:crypto", include_str!("prelude/crypto.js")),
     ("phonebox:fetch", include_str!("prelude/fetch.js")),
@@ -261,7 +262,10 @@ fn evaluate<'js>(
 
 /// What went wrong, and where in the action's source.
 fn tell<'js>(internals: &Object<'js>, error: CaughtError<'js>) -> BuildError {
-    let message = error.to_string();
+    let message = match &error {
+        CaughtError::Value(_) => "something was thrown that is no error".to_owned(),
+        error => error.to_string(),
+    };
     let thrown = match error {
         CaughtError::Exception(exception) => exception.into_object().into_value(),
         CaughtError::Value(value) => value,
@@ -285,7 +289,8 @@ fn tell<'js>(internals: &Object<'js>, error: CaughtError<'js>) -> BuildError {
             column: told.get(3)?,
         })
     };
-    // Where there is no memory or stack left to describe it with, it is told as the engine has it.
+    // Where there is no memory or stack left to describe it with, or the action took away what that needs, it is told as the
+    // engine has it.
     describe().unwrap_or(BuildError {
         id: "engine".to_owned(),
         message,

@@ -1,11 +1,11 @@
-//! Signatures with keys of RSA (PKCS #1 v1.5) and of the curve P-256. A key is DER: PKCS #8 if it is private, else SPKI.
+//! Signatures with keys of RSA (PKCS #1 v1.5 and PSS) and of the curve P-256. A key is DER: PKCS #8 if it is private, else SPKI.
 
 use std::convert::Infallible;
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use p256::{PublicKey, SecretKey};
-use rquickjs::function::Func;
+use rquickjs::function::{Func, Opt};
 use rquickjs::{Ctx, Object, Result, TypedArray};
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, DecodeRsaPublicKey as _};
 use rsa::pkcs8::{
@@ -13,7 +13,7 @@ use rsa::pkcs8::{
 };
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::traits::PublicKeyParts as _;
-use rsa::{Pkcs1v15Sign, PrivateKey as RsaPrivateKey, PublicKey as RsaPublicKey};
+use rsa::{Pkcs1v15Sign, PrivateKey as RsaPrivateKey, Pss, PublicKey as RsaPublicKey};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
@@ -33,7 +33,7 @@ pub(crate) fn add(object: &Object<'_>) -> Result<()> {
 /// A key, whatever its form is: `{type, kind, der, bits}`.
 fn key_of<'js>(ctx: Ctx<'js>, form: String, der: Bytes<'js>) -> Result<Object<'js>> {
     let (kind, key, bits) = read(&form, &bytes(&der))
-        .ok_or_else(|| wrong(&ctx, "the key is damaged, or neither of RSA nor of P-256"))?;
+        .ok_or_else(|| wrong(&ctx, "the key is damaged, or of another kind: there are RSA (for RS256 and PS256) and the curve P-256 (for ES256)"))?;
     let object = Object::new(ctx.clone())?;
     let private = !matches!(&*form, "spki" | "pkcs1-public");
     object.set("type", if private { "private" } else { "public" })?;
@@ -92,13 +92,33 @@ fn public_of<'js>(ctx: Ctx<'js>, kind: String, der: Bytes<'js>) -> Result<Bytes<
     TypedArray::new(ctx, public.into_vec())
 }
 
-/// What P-256 signs is 64 bytes, r and s.
+/// A signature with PSS, whose salt has so many bytes.
+macro_rules! with_pss {
+    ($algorithm:expr, $salt:expr, $pss:ident => $done:expr) => {
+        match $algorithm {
+            "sha1" => with_pss!(@ Sha1, $salt, $pss => $done),
+            "sha224" => with_pss!(@ Sha224, $salt, $pss => $done),
+            "sha256" => with_pss!(@ Sha256, $salt, $pss => $done),
+            "sha384" => with_pss!(@ Sha384, $salt, $pss => $done),
+            "sha512" => with_pss!(@ Sha512, $salt, $pss => $done),
+            _ => None,
+        }
+    };
+    (@ $hash:ty, $salt:expr, $pss:ident => $done:expr) => {{
+        let mut $pss = Pss::<$hash>::new();
+        $pss.salt_len = $salt;
+        $done.ok()
+    }};
+}
+
+/// What P-256 signs is 64 bytes, r and s. The salt is PSS's, in bytes.
 fn sign<'js>(
     ctx: Ctx<'js>,
     kind: String,
     algorithm: String,
     der: Bytes<'js>,
     data: Bytes<'js>,
+    salt: Opt<Option<usize>>,
 ) -> Result<Bytes<'js>> {
     let der = bytes(&der);
     let digest = digest(&ctx, &algorithm, &bytes(&data))?;
@@ -109,6 +129,10 @@ fn sign<'js>(
                 .ok()
                 .and_then(|key| key.sign_with_rng(&mut Random, padding, &digest).ok())
         }
+        "rsa-pss" => RsaPrivateKey::from_pkcs8_der(&der).ok().and_then(|key| {
+            let salt = Some(salt.0.flatten().unwrap_or(digest.len()));
+            with_pss!(&*algorithm, salt, pss => key.sign_with_rng(&mut Random, pss, &digest))
+        }),
         _ => SecretKey::from_pkcs8_der(&der).ok().and_then(|key| {
             let signature: Signature = SigningKey::from(key).sign_prehash(&digest).ok()?;
             Some(signature.to_bytes().to_vec())
@@ -118,7 +142,7 @@ fn sign<'js>(
     TypedArray::new(ctx, signed)
 }
 
-/// A signature that is malformed is none of the key's.
+/// A signature that is malformed is none of the key's. Without the length of PSS's salt, any will do.
 fn verify<'js>(
     ctx: Ctx<'js>,
     kind: String,
@@ -126,6 +150,7 @@ fn verify<'js>(
     der: Bytes<'js>,
     data: Bytes<'js>,
     signature: Bytes<'js>,
+    salt: Opt<Option<usize>>,
 ) -> Result<bool> {
     let (der, signature) = (bytes(&der), bytes(&signature));
     let digest = digest(&ctx, &algorithm, &bytes(&data))?;
@@ -135,6 +160,12 @@ fn verify<'js>(
             RsaPublicKey::from_public_key_der(&der)
                 .is_ok_and(|key| key.verify(padding, &digest, &signature).is_ok())
         }
+        "rsa-pss" => RsaPublicKey::from_public_key_der(&der)
+            .ok()
+            .and_then(
+                |key| with_pss!(&*algorithm, salt.0.flatten(), pss => key.verify(pss, &digest, &signature)),
+            )
+            .is_some(),
         _ => PublicKey::from_public_key_der(&der).is_ok_and(|key| {
             Signature::from_slice(&signature).is_ok_and(|signature| {
                 VerifyingKey::from(key)

@@ -10,8 +10,16 @@
   let handler;
   // What the handler has said so far; the last word counts.
   let outcome = ['sent', ''];
-  // undefined while the handler runs, then {} or {error}.
+  // undefined while the handler runs, then {failed, error}.
   let settled;
+  const settle = async (promise) => {
+    try {
+      await promise;
+      settled = { failed: false };
+    } catch (error) {
+      settled = { failed: true, error };
+    }
+  };
 
   internals.load = (body) => {
     module = { exports: {}, id: '.', filename: 'action.js', loaded: false, children: [], paths: [] };
@@ -20,7 +28,7 @@
   };
 
   internals.loaded = () => {
-    for (const reason of internals.unheard()) throw reason;
+    internals.eachUnheard((reason) => { throw reason; });
     const { exports } = module;
     if (exports === null || (typeof exports !== 'object' && typeof exports !== 'function')) {
       throw internals.buildError('invalid_exports', `the action does not export an object. Use "${SIGNATURE}" as the signature.`);
@@ -76,7 +84,7 @@
     const event = JSON.parse(host.event());
     event.secrets = secrets();
     const api = { notification: { drop: say('drop'), retry: say('retry') }, cache };
-    handler(event, api).then(() => { settled = {}; }, (error) => { settled = { error }; });
+    settle(handler(event, api));
   };
 
   // How many milliseconds there are to wait for; below zero, the handler is done.
@@ -90,10 +98,11 @@
   };
 
   internals.outcome = () => {
-    for (const reason of internals.unheard()) internals.log(3, 'Unhandled rejection:', reason);
-    if (Object.hasOwn(settled, 'error')) {
+    internals.eachUnheard((reason) => internals.log(3, 'Unhandled rejection:', reason));
+    if (settled.failed) {
       const { error } = settled;
-      if (error instanceof Error) internals.log(3, error);
+      // Where the action has broken what shows it, it is told all the same.
+      try { if (error instanceof Error) internals.log(3, error); } catch { /* it is thrown */ }
       throw error;
     }
     return outcome;

@@ -20,15 +20,20 @@
 
   const { get: rawStack } = Object.getOwnPropertyDescriptor(Error.prototype, 'stack');
   const own = (value) => ({ value, writable: true, configurable: true, enumerable: false });
+  const { getPrototypeOf, hasOwn } = Object;
+  const { prototype } = Error;
+  const { toString } = prototype;
+  // Nothing is iterated over where an error is told: an action may have taken the iterators away.
   const withHead = (error, raw) => {
     const frames = raw.split('\n').filter((line) => line !== '' && !/\((native|missing|phonebox:.*)\)$/.test(line));
     // What made the error itself is no place that it comes from.
-    const makers = new Set();
-    for (let at = Object.getPrototypeOf(error); at !== null && at !== Error.prototype; at = Object.getPrototypeOf(at)) {
-      if (Object.hasOwn(at, 'constructor') && typeof at.constructor === 'function') makers.add(at.constructor.name);
+    const makers = [];
+    for (let at = getPrototypeOf(error); at !== null && at !== prototype; at = getPrototypeOf(at)) {
+      if (hasOwn(at, 'constructor') && typeof at.constructor === 'function') makers.push(at.constructor.name);
     }
-    while (frames.length > 0 && makers.has(/^ +at (\S+) \(/.exec(frames[0])?.[1])) frames.shift();
-    return [Error.prototype.toString.call(error), ...frames.map((frame) => frame.replace(/at <anonymous> \((.*)\)$/, 'at $1'))].join('\n');
+    while (frames.length > 0 && makers.includes(/^ +at (\S+) \(/.exec(frames[0])?.[1])) frames.shift();
+    frames.unshift(toString.call(error));
+    return frames.map((frame) => frame.replace(/at <anonymous> \((.*)\)$/, 'at $1')).join('\n');
   };
   Object.defineProperty(Error.prototype, 'stack', {
     get() {
@@ -51,12 +56,8 @@
   // An error's frames that are in the action's own file: `helper (action.js:3:10)`.
   const framesOf = (error) => {
     const stack = error !== null && typeof error === 'object' && typeof error.stack === 'string' ? error.stack : '';
-    const frames = [];
-    for (const line of stack.split('\n')) {
-      const frame = /^\s*at (.*action\.js:\d+(?::\d+)?\)?)$/.exec(line);
-      if (frame !== null) frames.push(frame[1]);
-    }
-    return frames;
+    const frames = stack.split('\n').map((line) => /^\s*at (.*action\.js:\d+(?::\d+)?\)?)$/.exec(line)?.[1]);
+    return frames.filter((frame) => frame !== undefined);
   };
 
   const messageOf = (thrown) => {
@@ -65,9 +66,6 @@
     }
     if (thrown.phoneboxId !== undefined) return thrown.message;
     const head = thrown.message ? `${thrown.name}: ${thrown.message}` : `${thrown.name}`;
-    if (thrown instanceof ReferenceError && thrown.message === 'Intl is not defined') {
-      return `${head}: phonebox's engine has none; write the format out, or bundle a package that has one`;
-    }
     if (thrown instanceof ReferenceError && thrown.message === 'await is not defined') {
       return `${head}: it is there in async functions only`;
     }
@@ -89,12 +87,14 @@
   };
 
   // Promises that were rejected with nobody to hear of it, and why.
+  const { apply } = Reflect;
+  const { delete: remove, forEach, set } = Map.prototype;
   const unheard = new Map();
   internals.rejected = (promise, reason, heard) => {
-    if (heard) unheard.delete(promise);
-    else unheard.set(promise, reason);
+    if (heard) apply(remove, unheard, [promise]);
+    else apply(set, unheard, [promise, reason]);
   };
-  internals.unheard = () => [...unheard.values()];
+  internals.eachUnheard = (tell) => apply(forEach, unheard, [tell]);
 
   internals.buildError = (id, message) => {
     const error = new Error(message);
@@ -103,24 +103,33 @@
   };
 
   // What a snapshot or a fixed seed would repeat is drawn from the host.
-  Object.defineProperty(Math, 'random', {
-    value: function random() {
+  const { random } = {
+    random() {
       const bytes = host.random(7);
       let high = bytes[0] & 0x1f;
       for (let index = 1; index < 7; index += 1) high = high * 256 + bytes[index];
       return high / 2 ** 53;
     },
-    writable: true, configurable: true, enumerable: false,
-  });
+  };
+  Object.defineProperty(Math, 'random', own(random));
 
-  const { any } = Promise;
-  Object.defineProperty(Promise, 'any', own(function any_(promises) {
-    return any.call(this, promises).catch((error) => {
-      if (error instanceof AggregateError && error.message === '') Object.defineProperty(error, 'message', own('All promises were rejected'));
-      throw error;
-    });
-  }));
-  Object.defineProperty(Promise.any, 'name', { value: 'any', configurable: true });
+  // The engine's own error says nothing. It is given its message before whoever waits for the promise has it.
+  const { defineProperty } = Object;
+  const Native = Promise;
+  const { any } = Native;
+  const explain = async (promise) => {
+    try { await promise; } catch (error) {
+      if (error instanceof AggregateError && error.message === '') defineProperty(error, 'message', own('All promises were rejected'));
+    }
+  };
+  const { any: explained } = {
+    any(promises) {
+      const promise = apply(any, this, [promises]);
+      if (this === Native) explain(promise);
+      return promise;
+    },
+  };
+  Object.defineProperty(Promise, 'any', own(explained));
 
   // It begins when it is first asked. The engine's own began with the memory that all runs begin with.
   let began;

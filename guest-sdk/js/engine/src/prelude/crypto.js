@@ -50,6 +50,9 @@
     if (found === null) {
       throw Object.assign(new Error('the key is not PEM, which begins with -----BEGIN PRIVATE KEY-----; if it is a secret, it must be revealed: of a sealed one the code has a placeholder'), { code: 'ERR_OSSL_UNSUPPORTED' });
     }
+    if (found[1] === 'ENCRYPTED PRIVATE KEY' || found[2].includes('Proc-Type: 4,ENCRYPTED')) {
+      throw Object.assign(new Error('the key is encrypted, and keys with a passphrase are not available in phonebox actions: decrypt it (openssl pkcs8 -in key.pem -out plain.pem) and keep that as the secret'), { code: 'ERR_OSSL_UNSUPPORTED' });
+    }
     const form = FORMS[found[1]];
     if (form === undefined) throw new Error(`a key cannot be read from PEM of "${found[1]}"; there are ${Object.keys(FORMS).join(', ')}`);
     return host.keyOf(form, host.encode(found[2].replace(/\s/g, ''), 'base64'));
@@ -86,7 +89,6 @@
     else if (typeof given === 'string') key = fromPem(given);
     else if (bytesOf(given) !== undefined) key = fromPem(host.decode(bytesOf(given), 'utf8'));
     else if (given !== null && typeof given === 'object' && given.key !== undefined) {
-      if (given.passphrase !== undefined) throw new Error('keys with a passphrase are not available in phonebox actions');
       key = given.format === 'der' ? host.keyOf(type === 'public' && given.type === 'pkcs1' ? 'pkcs1-public' : given.type, bytesOf(given.key)) : readKey(given.key, type);
     } else {
       throw Object.assign(new TypeError('The "key" argument must be a text of PEM, a Buffer, a KeyObject or an object with a key.'), { code: 'ERR_INVALID_ARG_TYPE' });
@@ -95,25 +97,34 @@
     if (key.type !== type) throw Object.assign(new TypeError(`Invalid key object type ${key.type}, expected ${type}.`), { code: 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE' });
     return key;
   };
-  const withPadding = (options) => {
-    if (options?.padding !== undefined && options.padding !== RSA_PKCS1_PADDING) throw new Error('RSA signs with the padding of PKCS #1 v1.5 alone in phonebox actions');
-    return options?.dsaEncoding === 'ieee-p1363';
+  const [RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING] = [1, 6];
+  const [RSA_PSS_SALTLEN_DIGEST, RSA_PSS_SALTLEN_MAX_SIGN] = [-1, -2];
+  // How a key signs: [kind, PSS's salt in bytes, whether r and s stand side by side].
+  const manner = (key, hash, options) => {
+    const plain = options?.dsaEncoding === 'ieee-p1363';
+    if (key.kind !== 'rsa' || options?.padding === undefined || options.padding === RSA_PKCS1_PADDING) return [key.kind, undefined, plain];
+    if (options.padding !== RSA_PKCS1_PSS_PADDING) throw new Error('RSA signs with RSA_PKCS1_PADDING and RSA_PKCS1_PSS_PADDING');
+    const salt = options.saltLength ?? RSA_PSS_SALTLEN_MAX_SIGN;
+    return ['rsa-pss', salt === RSA_PSS_SALTLEN_DIGEST ? LENGTHS[hash] : salt >= 0 ? salt : Math.ceil((key.bits - 1) / 8) - LENGTHS[hash] - 2, plain];
   };
-  const RSA_PKCS1_PADDING = 1;
   const signHash = (name) => {
     const hash = hashOf(name ?? 'sha256');
     if (hash === 'md5') throw new Error('nothing is signed with MD5');
     return hash;
   };
   const signWith = (name, data, given) => {
-    const [hash, key, plain] = [signHash(name), readKey(given, 'private'), withPadding(given)];
-    const signature = host.sign(key.kind, hash, key.der, data);
+    const [hash, key] = [signHash(name), readKey(given, 'private')];
+    const [kind, salt, plain] = manner(key, hash, given);
+    const signature = host.sign(kind, hash, key.der, data, salt);
     return asBuffer(key.kind === 'ec' && !plain ? host.toDer(signature) : signature);
   };
   const verifyWith = (name, data, given, signature) => {
-    const [hash, key, plain] = [signHash(name), readKey(given, 'public'), withPadding(given)];
+    const [hash, key] = [signHash(name), readKey(given, 'public')];
+    const [kind, salt, plain] = manner(key, hash, given);
     const bytes = key.kind === 'ec' && !plain ? host.fromDer(signature) : signature;
-    return bytes !== undefined && bytes !== null && host.verify(key.kind, hash, key.der, data, bytes);
+    // Unless its length is said, any salt will do.
+    const exactly = given?.saltLength === undefined || given.saltLength === RSA_PSS_SALTLEN_MAX_SIGN ? [] : [salt];
+    return bytes !== undefined && bytes !== null && host.verify(kind, hash, key.der, data, bytes, ...exactly);
   };
   class Signing {
     #hash; #parts = [];
@@ -175,10 +186,10 @@
     constructor(fields) { Object.assign(this, fields); }
     get [Symbol.toStringTag]() { return 'CryptoKey'; }
   }
-  const unsupported = (what) => new DOMException(`crypto.subtle.${what} is not available in phonebox actions for this algorithm; there are digest, and importKey, sign and verify with HMAC, RSASSA-PKCS1-v1_5 and ECDSA of P-256`, 'NotSupportedError');
+  const unsupported = (what) => new DOMException(`crypto.subtle.${what} is not available in phonebox actions for this algorithm; there are digest, and importKey, sign and verify with HMAC, RSASSA-PKCS1-v1_5, RSA-PSS and ECDSA of P-256`, 'NotSupportedError');
   const nameOf = (algorithm) => {
     const name = `${typeof algorithm === 'string' ? algorithm : algorithm?.name}`.toUpperCase();
-    return { HMAC: 'HMAC', 'RSASSA-PKCS1-V1_5': 'RSASSA-PKCS1-v1_5', ECDSA: 'ECDSA' }[name];
+    return { HMAC: 'HMAC', 'RSA-PSS': 'RSA-PSS', 'RSASSA-PKCS1-V1_5': 'RSASSA-PKCS1-v1_5', ECDSA: 'ECDSA' }[name];
   };
   const hashNamed = (hash) => {
     webHash(hash);
@@ -192,6 +203,8 @@
     return held.get(key);
   };
   const hashFor = (key, algorithm) => webHash(key.algorithm.name === 'ECDSA' ? algorithm.hash : key.algorithm.hash);
+  const webManner = (kind, key) => (key.algorithm.name === 'RSA-PSS' ? 'rsa-pss' : kind);
+  const saltOf = (algorithm) => (algorithm?.saltLength === undefined ? [] : [algorithm.saltLength]);
   const subtle = {
     async digest(algorithm, data) { return host.hash(webHash(algorithm), dataOf(data)).buffer; },
     async importKey(format, data, algorithm, extractable, usages) {
@@ -201,7 +214,7 @@
       if (name === 'HMAC' && format === 'raw') {
         key = { type: 'secret', der: dataOf(data).slice() };
         fields.algorithm = { name, hash: hashNamed(algorithm.hash), length: key.der.length * 8 };
-      } else if ((name === 'ECDSA' || name === 'RSASSA-PKCS1-v1_5') && (format === 'pkcs8' || format === 'spki')) {
+      } else if ((name === 'ECDSA' || name === 'RSASSA-PKCS1-v1_5' || name === 'RSA-PSS') && (format === 'pkcs8' || format === 'spki')) {
         if (name === 'ECDSA' && algorithm.namedCurve !== 'P-256') throw unsupported('importKey');
         try { key = host.keyOf(format, dataOf(data)); } catch { key = undefined; }
         if (key?.kind !== (name === 'ECDSA' ? 'ec' : 'rsa')) throw new DOMException('Invalid keyData', 'DataError');
@@ -216,12 +229,13 @@
     async sign(algorithm, key, data) {
       const { kind, der } = usable(key, algorithm, 'sign');
       const hash = hashFor(key, algorithm);
-      return (kind === undefined ? host.hmac(hash, der, dataOf(data)) : host.sign(kind, hash, der, dataOf(data))).buffer;
+      if (kind === undefined) return host.hmac(hash, der, dataOf(data)).buffer;
+      return host.sign(webManner(kind, key), hash, der, dataOf(data), ...saltOf(algorithm)).buffer;
     },
     async verify(algorithm, key, signature, data) {
       const { kind, der } = usable(key, algorithm, 'verify');
       const [hash, given] = [hashFor(key, algorithm), dataOf(signature)];
-      if (kind !== undefined) return host.verify(kind, hash, der, dataOf(data), given);
+      if (kind !== undefined) return host.verify(webManner(kind, key), hash, der, dataOf(data), given, ...saltOf(algorithm));
       const made = host.hmac(hash, der, dataOf(data));
       return made.length === given.length && timingSafeEqual(made, given);
     },
@@ -292,6 +306,6 @@
     createPublicKey: (key) => new KeyObject(readKey(key, 'public')),
     createSecretKey: (key, encoding) => new KeyObject({ type: 'secret', der: dataOf(key, encoding).slice() }),
     KeyObject,
-    constants: { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING: 6 },
+    constants: { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_AUTO: -2, RSA_PSS_SALTLEN_DIGEST, RSA_PSS_SALTLEN_MAX_SIGN },
   };
 })
