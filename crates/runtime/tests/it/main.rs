@@ -11,4 +11,5 @@ mod harness;
 mod load;
 mod misbehave;
 mod random;
+mod test262;
 mod world;
