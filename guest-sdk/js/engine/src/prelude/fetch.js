@@ -373,6 +373,9 @@
     let body = await whole(peek(request));
     const headers = new Headers(request.headers);
     if (!headers.has('accept')) headers.set('accept', '*/*');
+    // Who signs a request often says these two as well. They are the host's to say, and it says the same.
+    if (headers.get('host') === host.urlGet(url, 'host')) headers.delete('host');
+    if (headers.get('content-length') === `${body.byteLength}`) headers.delete('content-length');
     for (let hops = 0; ; hops += 1) {
       const bare = url.split('#')[0];
       const answer = await send(method, bare, headers, body, signal);
