@@ -7,8 +7,8 @@
 //! to copy that segment. They are not kept on disk: the source is the action.
 //!
 //! A run is an instance of the three. All runs share the memory of the engine that has started, whosever they are, each page
-//! until they write to it. Where top-level code asked its host for something that differs from run to run, or logged, a run
-//! has the engine load the source anew.
+//! until they write to it. Where top-level code asked its host for something that differs from run to run, or logged, or left
+//! too much, a run has the engine load the source anew.
 
 mod building;
 mod snapshot;

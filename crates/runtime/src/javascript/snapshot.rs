@@ -20,6 +20,8 @@ const BLOCK: usize = 1 << 12;
 const GRAIN: usize = 8;
 /// So many bytes that are the same are taken along rather than begin anew.
 const GAP: usize = 32;
+/// So much of changes is kept, in bytes. Each idle action holds its own, and each run has them twice.
+const MOST: usize = 1 << 20;
 /// A place and a length, in bytes.
 const HEADER: usize = 8;
 
@@ -67,7 +69,7 @@ impl Memory {
 
     /// A module that makes this memory of another one, and how many pages that has to have: it puts at 0 what is different,
     /// each time with its place and length, and the engine copies that to its places. Where there is no room for it below
-    /// where the memory begins, it is put behind the memory. None if the memories are not of the same engine.
+    /// where the memory begins, it is put behind the memory. None if it is too much, or the memories are not of one engine.
     pub(super) fn loaded(&self, started: &Self) -> Option<(Vec<u8>, usize)> {
         let differences =
             (self.at == started.at).then(|| differences(&self.bytes, &started.bytes))?;
@@ -75,6 +77,9 @@ impl Memory {
         for range in differences {
             changes.extend(header(self.at + range.start, range.len())?);
             changes.extend(self.bytes.get(range)?);
+            if changes.len() > MOST {
+                return None;
+            }
         }
         // Without more, zeros follow.
         let (end, mut pages) = (self.pages() * PAGE, self.pages());
@@ -251,12 +256,12 @@ mod tests {
     #[test]
     fn what_has_no_room_below_is_put_behind() {
         let memory = |changed: usize| {
-            let mut bytes = vec![0; 2 * PAGE];
+            let mut bytes = vec![0; MOST];
             bytes.iter_mut().take(changed).for_each(|byte| *byte = 1);
             Memory::new(u32::try_from(AT).unwrap(), bytes).unwrap()
         };
         let started = memory(0);
-        for (changed, needed) in [(AT - 2 * HEADER, 3), (AT - HEADER, 5)] {
+        for (changed, needed) in [(AT - 2 * HEADER, 17), (AT - HEADER, 19)] {
             let is = memory(changed);
             let (loaded, pages) = is.loaded(&started).unwrap();
             assert_eq!(pages, needed, "{changed}");
@@ -264,6 +269,8 @@ mod tests {
             apply(&loaded, pages, &mut bytes);
             assert!(bytes == is.bytes, "{changed}");
         }
+        assert!(memory(MOST - HEADER).loaded(&started).is_some());
+        assert!(memory(MOST).loaded(&started).is_none());
     }
 
     #[test]
