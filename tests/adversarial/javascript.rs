@@ -19,7 +19,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
     let is_meant = |wanted: &String| ids.iter().any(|id| id.contains(wanted.as_str()));
     if filter.is_empty() || filter.iter().any(is_meant) {
         // The engine is compiled once, and stays.
-        let action = Action::assemble_javascript(HARMLESS, MANIFEST).unwrap();
+        let action = Action::assemble_javascript(HARMLESS, &[], MANIFEST).unwrap();
         let path = area.write("harmless", action.component());
         let body = json!({ "tenant": "harmless", "component": path, "secrets": {} });
         let answer = area.host().ask("deploy", body).await;
@@ -359,7 +359,7 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
         "JS13",
         "a package of source that is more or less than one",
         async |case| {
-            let packed = javascript::pack(HARMLESS, None, MANIFEST);
+            let packed = javascript::pack(HARMLESS, None, &[], MANIFEST);
             let section = |name: &str, data: &[u8]| {
                 let length = u8::try_from(name.len()).unwrap();
                 let mut content = vec![length];
@@ -373,6 +373,21 @@ pub(crate) async fn attack(filter: &[String]) -> Vec<crate::area::Row> {
                 ("a second source", section(javascript::SOURCE_SECTION, b"x")),
                 ("a second manifest", section(MANIFEST_SECTION, b"x")),
                 ("another section", section("name", b"x")),
+                (
+                    "modules that are none",
+                    section(javascript::MODULES_SECTION, b"{}"),
+                ),
+                (
+                    "a module without a name",
+                    section(javascript::MODULES_SECTION, br#"[{"name":"","code":""}]"#),
+                ),
+                (
+                    "a module twice",
+                    section(
+                        javascript::MODULES_SECTION,
+                        br#"[{"name":"a","code":""},{"name":"a","code":""}]"#,
+                    ),
+                ),
                 ("an empty core module", b"\x01\x08\0asm\x01\0\0\0".to_vec()),
                 ("a cut section", vec![0, 200, 1]),
             ] {
@@ -532,7 +547,7 @@ await tell('files', () => fetch('file:///etc/passwd').then((response) => respons
 impl Case<'_> {
     /// Deploys a source with the ordinary manifest and these limits, and the secret `TOKEN`. Gives the answer, or why it is none.
     async fn upload_source(&self, tenant: &str, source: &str, limits: &str) -> Value {
-        match Action::assemble_javascript(source, &format!("{MANIFEST}{limits}")) {
+        match Action::assemble_javascript(source, &[], &format!("{MANIFEST}{limits}")) {
             Ok(action) => {
                 let path = self.area.write(tenant, action.component());
                 let secrets = json!({ "TOKEN": revealed(TOKEN) });

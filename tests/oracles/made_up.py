@@ -36,6 +36,7 @@ def make():
         assert status != "failed"
         time.sleep(0.1)
     ask("POST", f"{ACTIONS}/{action['id']}/deploy")
+    module = ask("POST", "/api/v2/actions/modules", {"name": "words", "code": "exports.x = 1;", "publish": True})
     provider = {
         "name": "twilio",
         "credentials": {"auth_token": "0123456789abcdef0123456789abcdef"},
@@ -46,6 +47,7 @@ def make():
     template = ask("POST", f"{PHONE}/templates", {"type": "otp_verify", "disabled": False, "content": content})
     return {
         f"{ACTIONS}/": action["id"],
+        "/api/v2/actions/modules/": module["id"],
         f"{PHONE}/providers/": provider["id"],
         f"{PHONE}/templates/": template["id"],
         "/api/v2/actions/triggers/": TRIGGER["id"],

@@ -113,6 +113,23 @@ bound = actions.triggers.bindings.update_many(TRIGGER["id"], bindings=[{"ref": r
 assert bound.bindings[0].action.name == "renamed", bound
 assert [one.display_name for one in actions.triggers.bindings.list(TRIGGER["id"])] == ["The provider"]
 
+step("modules")
+modules = actions.modules
+shared = modules.create(name="words", code="exports.x = 1;", secrets=[{"name": "KEY", "value": "12345678"}], publish=True)
+assert (shared.all_changes_published, shared.latest_version.version_number) == (True, 1), shared
+refused(ConflictError, modules.create, name="words", code="", request_options=ONCE)
+refused(ConflictError, modules.versions.create, shared.id, request_options=ONCE)
+refused(NotFoundError, modules.versions.get, shared.id, MISSING)
+assert not modules.update(shared.id, code="exports.x = 2;").all_changes_published
+second = modules.versions.create(shared.id)
+assert [version.version_number for version in modules.versions.list(shared.id)] == [2, 1]
+assert modules.versions.get(shared.id, second.id).code == "exports.x = 2;"
+assert modules.rollback(shared.id, module_version_id=shared.latest_version.id).code == "exports.x = 1;"
+assert list(modules.list_actions(shared.id)) == []
+assert [module.name for module in modules.list()] == ["words"] and modules.get(shared.id).secrets[0].name == "KEY"
+modules.delete(shared.id)
+assert list(modules.list()) == []
+
 step("a provider")
 custom = {"name": "custom", "credentials": {}, "configuration": {"delivery_methods": ["text", "voice"]}}
 provider = providers.create(**custom)

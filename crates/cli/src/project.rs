@@ -139,10 +139,13 @@ impl Project {
         };
         let (action, sources) = if let Some(reason) = reason {
             let bundle = Bundle::make(&self.folder, script, &reason, output)?;
-            let action = Action::assemble_bundle(&bundle.code, &bundle.map, manifest)?;
+            let action = Action::assemble_bundle(&bundle.code, &bundle.map, &[], manifest)?;
             (action, bundle.sources)
         } else {
-            (Action::assemble_javascript(&source, manifest)?, vec![path])
+            (
+                Action::assemble_javascript(&source, &[], manifest)?,
+                vec![path],
+            )
         };
         stage::build(&action, dirs::compiled()?)?;
         for note in action.notes() {

@@ -31,6 +31,9 @@ pub struct Checked {
     /// The source map, if the source is a bundle.
     #[serde(skip)]
     pub map: Option<String>,
+    /// The modules that the source requires.
+    #[serde(skip)]
+    pub shared: Vec<javascript::Module>,
 }
 
 /// Why something is not taken for an action.
@@ -208,6 +211,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
             manifest,
             source,
             map,
+            modules,
         } = unpacked?;
         return Ok(Checked {
             size: bytes.len(),
@@ -218,6 +222,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Refusal> {
             manifest: Some(manifest),
             source: Some(source),
             map,
+            shared: modules,
         });
     }
     examine(bytes).map_err(|refusal| refusal.named(bytes))
@@ -242,6 +247,7 @@ fn examine(bytes: &[u8]) -> Result<Checked, Refusal> {
         manifest: manifest.transpose().map_err(|_| Refusal::Manifest)?,
         source: None,
         map: None,
+        shared: Vec::new(),
     })
 }
 

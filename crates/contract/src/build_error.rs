@@ -9,7 +9,7 @@ pub struct BuildError {
     pub id: String,
     /// What is wrong, and where that helps how to mend it.
     pub message: String,
-    /// The author's file that it is in, of a source that was bundled from several.
+    /// The author's file that it is in, of a source that was bundled from several, or the module, as `actions:NAME`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Where in the source, from 1.

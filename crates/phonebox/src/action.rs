@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use phonebox_componentize::{self as componentize, Checked, NotAComponent, Refusal, javascript};
+use phonebox_componentize::javascript::{self, Module};
+use phonebox_componentize::{self as componentize, Checked, NotAComponent, Refusal};
 use phonebox_contract::{BuildError, Fault};
 use phonebox_egress::{Policy, Rule};
 use phonebox_runtime::{Digest, LoadError, LoadedAction, Runtime};
@@ -57,6 +58,8 @@ pub struct JavascriptOptions {
     pub secrets: Vec<String>,
     /// The npm packages that it was written for, as `name` or `name@version`.
     pub dependencies: Vec<String>,
+    /// The modules that it may require.
+    pub modules: Vec<Module>,
     /// The limits that it wants.
     pub limits: WrittenLimits,
 }
@@ -69,6 +72,7 @@ impl JavascriptOptions {
             egress: Vec::new(),
             secrets: Vec::new(),
             dependencies: Vec::new(),
+            modules: Vec::new(),
             limits: WrittenLimits::default(),
         }
     }
@@ -110,6 +114,8 @@ impl Action {
             let memory = u64::try_from(manifest.limits.memory >> 20).unwrap_or(u64::MAX);
             within("memory_mib", memory, JAVASCRIPT_MIB, 64)?;
         }
+        let modules = checked.shared.iter().map(|module| module.name.clone());
+        manifest.modules = modules.collect();
         let digest = Digest::of(&component);
         Ok(Self(Arc::new(Parts {
             component,
@@ -139,38 +145,50 @@ impl Action {
             mut egress,
             secrets,
             dependencies,
+            modules,
             limits,
         } = options;
-        let found = javascript::examine(source, &dependencies).map_err(InvalidAction::Source)?;
+        let found = javascript::examine(source, &modules, &dependencies);
+        let found = found.map_err(InvalidAction::Source)?;
         reach(&mut egress, &found.origins);
         let secrets = secrets.iter().map(String::as_str);
         let manifest = Manifest::write(&name, &egress, secrets, limits);
-        Self::from_component(javascript::pack(source, None, &manifest))
+        Self::from_component(javascript::pack(source, None, &modules, &manifest))
     }
 
-    /// Puts a source in JavaScript and the text of its manifest together. Where that has no `[[egress]]`, the action may reach
-    /// the https origins that stand in the source, by every method. The source is read and not run, as by
+    /// Puts a source in JavaScript, the modules that it may require and the text of its manifest together. Where that has no
+    /// `[[egress]]`, the action may reach the https origins that stand in the source, by every method. The source is read and not run, as by
     /// [`Action::from_javascript`].
-    pub fn assemble_javascript(source: &str, manifest: &str) -> Result<Self, InvalidAction> {
-        Self::assemble_script(source, None, manifest)
+    pub fn assemble_javascript(
+        source: &str,
+        modules: &[Module],
+        manifest: &str,
+    ) -> Result<Self, InvalidAction> {
+        Self::assemble_script(source, None, modules, manifest)
     }
 
     /// The same for a bundle with its source map, which [`javascript::lessen`] has made one to be carried along. What is wrong
     /// with it, and what goes wrong in it, is told with its place in the author's files.
-    pub fn assemble_bundle(bundle: &str, map: &str, manifest: &str) -> Result<Self, InvalidAction> {
-        Self::assemble_script(bundle, Some(map), manifest)
+    pub fn assemble_bundle(
+        bundle: &str,
+        map: &str,
+        modules: &[Module],
+        manifest: &str,
+    ) -> Result<Self, InvalidAction> {
+        Self::assemble_script(bundle, Some(map), modules, manifest)
     }
 
     fn assemble_script(
         source: &str,
         map: Option<&str>,
+        modules: &[Module],
         manifest: &str,
     ) -> Result<Self, InvalidAction> {
         #[derive(Serialize)]
         struct Reached {
             egress: Vec<Rule>,
         }
-        let found = examine(source, map).map_err(InvalidAction::Source)?;
+        let found = examine(source, map, modules).map_err(InvalidAction::Source)?;
         let mut manifest = manifest.to_owned();
         let mut egress = Vec::new();
         if Manifest::parse(&manifest)?.egress.is_empty() {
@@ -181,19 +199,24 @@ impl Action {
             manifest.push('\n');
             manifest.push_str(&reached.expect("every key of a rule is a string"));
         }
-        Self::from_component(javascript::pack(source, map, &manifest))
+        Self::from_component(javascript::pack(source, map, modules, &manifest))
     }
 
     /// Loads it into a runtime, for a tenant. Blocks.
     pub fn load(&self, runtime: &Runtime, tenant: &str) -> Result<LoadedAction, LoadError> {
         match &self.checked().source {
             Some(source) => {
+                let shared = &self.checked().shared;
+                let modules = shared.iter().cloned();
+                let modules = modules.map(|Module { name, code }| (name, code));
+                let digest = self.digest();
                 let loaded =
-                    runtime.load_javascript(tenant, self.digest(), source, javascript::engine);
+                    runtime.load_javascript(tenant, digest, source, modules, javascript::engine);
                 loaded.map_err(|error| match error {
                     LoadError::Source(error) => {
-                        let error = javascript::explain(source, error);
-                        match self.map() {
+                        let error = javascript::explain(source, shared, error);
+                        // A module is no part of a bundle.
+                        match self.map().filter(|_| error.file.is_none()) {
                             Some(map) => map.tell(error),
                             None => error,
                         }
@@ -213,9 +236,14 @@ impl Action {
 
     /// What a source in JavaScript says of itself. Of a component, nothing.
     pub(crate) fn source(&self) -> javascript::Source {
-        let Checked { source, map, .. } = self.checked();
+        let Checked {
+            source,
+            map,
+            shared,
+            ..
+        } = self.checked();
         let source = source.as_deref();
-        let examined = source.and_then(|source| examine(source, map.as_deref()).ok());
+        let examined = source.and_then(|source| examine(source, map.as_deref(), shared).ok());
         examined.unwrap_or_default()
     }
 
@@ -270,11 +298,15 @@ impl fmt::Debug for Action {
 }
 
 /// Reads a source that was packed with the map of a bundle, or with none. A map that cannot be read leads nowhere.
-fn examine(source: &str, map: Option<&str>) -> Result<javascript::Source, Vec<BuildError>> {
+fn examine(
+    source: &str,
+    map: Option<&str>,
+    modules: &[Module],
+) -> Result<javascript::Source, Vec<BuildError>> {
     let bundled: [&str; 0] = [];
     match map.and_then(javascript::Map::read) {
-        Some(map) => javascript::examine_bundle(source, &map),
-        None => javascript::examine(source, &bundled),
+        Some(map) => javascript::examine_bundle(source, &map, modules),
+        None => javascript::examine(source, modules, &bundled),
     }
 }
 

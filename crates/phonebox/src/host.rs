@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use phonebox_componentize::javascript;
 use phonebox_contract::{Event, Fault, NotificationId};
 use phonebox_egress::{Auth, Block, Egress};
 use phonebox_runtime::{
@@ -227,7 +228,11 @@ impl Deployment {
             .into_iter()
             .filter(|(name, _)| secrets.get(name).is_none());
         let unset = unset.map(|(name, at)| {
-            format!("the source reads event.secrets.{name} ({at}), and no such secret is set")
+            let reads = match javascript::of_module(&name) {
+                Some((_, name)) => format!("the module reads actions.secrets.{name}"),
+                None => format!("the source reads event.secrets.{name}"),
+            };
+            format!("{reads} ({at}), and no such secret is set")
         });
         let notes = self.action.notes().into_iter();
         notes.chain(unset).chain(sealed).chain(unbound).collect()

@@ -7,7 +7,8 @@
 //! notification is settled, as [`schedule`] says, and gives a [`Delivery`]. With a [`Store`] and [`Keys`],
 //! [`Phonebox::start`] gives [`Deliveries`]: what a [`Tenant`] deploys and [sends](Tenant::send) is then on disk, encrypted, and
 //! outlives the process. What delivers it is the action that it deployed or, if its [`Provider`] says so, the built-in one.
-//! Or an author works on it, as in Auth0's Management API: an [`ActionChange`] makes a draft, which is built and then deployed.
+//! Or an author works on it, as in Auth0's Management API: an [`ActionChange`] makes a draft, which is built and then deployed;
+//! a [`ModuleChange`] makes one of code that actions share.
 //! What it says without words of its own is what the tenant's [`Template`] makes.
 //! What becomes of it is told to a [webhook](Tenant::put_webhook), and to who watches a [`Tail`]; what fails is in the
 //! tenant's [log](Tenant::logs). [`ApiKeys`] and [`Tokens`] say who calls an API.
@@ -58,8 +59,9 @@ pub use delivery::{
     schedule,
 };
 pub use draft::{
-    ActionChange, BindingRef, CannotManage, Code, Content, Dependency, ManagedAction,
-    ManagedVersion, SecretChange, SecretMode, read_id, show_id,
+    ActionChange, BindingRef, BoundModule, CannotManage, Code, Content, Dependency, ManagedAction,
+    ManagedModule, ManagedModuleVersion, ManagedVersion, ModuleChange, ModuleRef, SecretChange,
+    SecretMode, read_id, show_id,
 };
 pub use host::{Builder, DeployError, Deployment, Phonebox};
 pub use keys::{CannotDecrypt, InvalidRootKeyId, Keys, KeysError, RootKeyId};

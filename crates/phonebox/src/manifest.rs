@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use phonebox_componentize::javascript;
 use phonebox_egress::{Auth, InvalidRule, Policy, Rule};
 use phonebox_runtime::Limits;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,9 @@ pub struct Manifest {
     /// Whether it has whatever secrets are set for it, instead of those that are named here.
     #[serde(skip)]
     pub any_secret: bool,
+    /// The modules that it has, by name. They have whatever secrets are set for them.
+    #[serde(skip)]
+    pub modules: Vec<String>,
     /// The limits that it wants, where they differ from the defaults.
     #[serde(skip)]
     pub limits: Limits,
@@ -279,13 +283,17 @@ impl Manifest {
             egress,
             secrets: written.secrets,
             any_secret: false,
+            modules: Vec::new(),
             limits: written.limits.read()?,
         })
     }
 
     /// Whether the action has a secret of this name, if it is set.
     pub fn takes_secret(&self, name: &str) -> bool {
-        self.any_secret || self.secrets.contains_key(name)
+        match javascript::of_module(name) {
+            Some((module, _)) => self.modules.iter().any(|known| known == module),
+            None => self.any_secret || self.secrets.contains_key(name),
+        }
     }
 
     /// The text of a manifest that asks for these, each rule as [`WrittenRule`] and [`Rule`] are serialized.

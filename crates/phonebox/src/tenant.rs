@@ -248,6 +248,7 @@ impl Tenant {
                 digest,
                 component: Some(action.component().to_vec()),
                 definition: Definition::of_component().write(),
+                modules: Vec::new(),
                 built_at: None,
             },
             secrets: Owner::running(&self.name, name).seal_all(keys, given),

@@ -228,7 +228,8 @@ impl Runtime {
 
     /// Loads a tenant's action that is written in JavaScript: has the engine run its top-level code, with nothing to reach, and
     /// look for its handler. Takes some milliseconds, and compiles none of it; what is kept in memory is what the action changes
-    /// in the engine's, some 50 KiB for a small one and at most 1 MiB.
+    /// in the engine's, some 50 KiB for a small one and at most 1 MiB. `modules` are those that it may require, each a name and a
+    /// source; one has those of the secrets that are called `actions:NAME:SECRET`.
     ///
     /// The engine is a component that `engine` gives. It is asked for the first time only, and its code is cached like that of
     /// others; it is ours, so it is compiled in this process. Blocks.
@@ -237,11 +238,16 @@ impl Runtime {
         tenant: &str,
         digest: Digest,
         source: &str,
+        modules: impl IntoIterator<Item = (String, String)>,
         engine: impl FnOnce() -> Vec<u8>,
     ) -> Result<LoadedAction, LoadError> {
         let (engine, origin) = self.javascript(engine)?;
         let share = self.share(tenant);
-        let script = wait_for(engine.build(&self.shared, &share.0, source))?;
+        let source = javascript::Source {
+            source: source.into(),
+            modules: modules.into_iter().collect(),
+        };
+        let script = wait_for(engine.build(&self.shared, &share.0, &source))?;
         Ok(LoadedAction::new(
             self.shared.clone(),
             digest,

@@ -427,7 +427,8 @@ async fn in_sandbox(
 /// Where an error of the JavaScript engine's was thrown, as it says at its end.
 fn place(message: &str) -> Option<&str> {
     let (_, place) = message.rsplit_once(", at ")?;
-    place.contains("action.js:").then_some(place)
+    let is_place = place.contains("action.js:") || place.contains("actions:");
+    is_place.then_some(place)
 }
 
 fn new_store(

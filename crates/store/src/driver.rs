@@ -10,12 +10,12 @@ use phonebox_contract::NotificationId;
 use crate::error::StoreError;
 use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, Changed, Claim,
-    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Ended, Filter, Item, Lease,
-    Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification, PatchPhoneProvider,
-    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
-    Received, Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version,
-    Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, ChangeModule, Changed,
+    ChangedModule, Claim, ClaimMessages, Claimed, CreateAction, CreateModule, Created, Deploy,
+    Depth, Ended, Filter, Item, Lease, Message, Module, ModuleUse, ModuleVersion, NewPhoneProvider,
+    NewPhoneTemplate, Node, Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider,
+    PhoneTemplate, Place, PublishModule, Published, PutBinding, PutWebhook, Receipt, Received,
+    Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version, Webhook,
 };
 use crate::sqlite::{Options, Sqlite};
 use crate::time::Time;
@@ -205,8 +205,45 @@ pub trait Driver: Send + Sync {
     /// A tenant's component, or what it was made from, by its digest.
     fn component(&self, tenant: &str, digest: [u8; 32]) -> Answer<'_, Option<Vec<u8>>>;
 
-    /// The secrets of a draft by the action's id, or of a version by its own: by name, encrypted.
+    /// The secrets of a draft by the action's or the module's id, or of a version by its own: by name, encrypted.
     fn held_secrets(&self, tenant: &str, holder: [u8; 16]) -> Answer<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Makes a module.
+    fn create_module(&self, tenant: &str, create: CreateModule) -> Answer<'_, Created<Module>>;
+
+    /// A tenant's modules, by name.
+    fn modules(&self, tenant: &str) -> Answer<'_, Vec<Module>>;
+
+    /// A tenant's module of this id.
+    fn module(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<Module>>;
+
+    /// Changes a module's draft. What has one of its versions goes on as it is.
+    fn change_module(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        change: ChangeModule,
+    ) -> Answer<'_, ChangedModule>;
+
+    /// Forgets a module with its versions and secrets. One that a draft has, or what is deployed, stays.
+    fn remove_module(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Removed>;
+
+    /// Keeps a module's draft as its next version.
+    fn publish_module(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        publish: PublishModule,
+    ) -> Answer<'_, Published>;
+
+    /// All versions of a module, the latest first.
+    fn module_versions(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Vec<ModuleVersion>>;
+
+    /// A tenant's version of a module, by its own id.
+    fn module_version(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<ModuleVersion>>;
+
+    /// Which deployed actions have a module, by name.
+    fn module_uses(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Vec<ModuleUse>>;
 
     /// Keeps a secret that an action runs with, encrypted, in place of what was there. `held` is the same as the draft of the
     /// action of this id keeps it, where there is one.

@@ -13,7 +13,8 @@
 //!
 //! One action in order: [`Driver::create_action`] and [`Driver::change_action`] leave a draft that is to be built;
 //! [`Driver::claim_build`] hands it out, and [`Driver::end_build`] writes what came of it, unless it is another one by then;
-//! [`Driver::deploy`] makes a version of it. What nothing names any more is removed.
+//! [`Driver::deploy`] makes a version of it. What nothing names any more is removed. Of a [`Module`], which actions share,
+//! [`Driver::publish_module`] makes a version.
 //!
 //! What it refuses to do: decide. Whether and when there is another attempt, what is in a payload, who may send: all of that is
 //! said to it. It sees no code, number or secret: they come encrypted. And no query goes without a tenant, but those that
@@ -30,12 +31,13 @@ pub use driver::{Answer, Driver, Store};
 pub use error::StoreError;
 pub use log::{About, InvalidLogId, LogEntry, LogId, LogItem, Logs, Matches, What};
 pub use row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, Build, ChangeAction, Changed, Claim,
-    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Draft, Ended, Expected, Filter,
-    FollowingDraft, Hook, Item, Lease, Leased, Message, NewPhoneProvider, NewPhoneTemplate,
-    NewVersion, Node, Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider,
-    PhoneTemplate, Place, PutBinding, PutDraft, PutWebhook, Receipt, Received, Removed, Rename,
-    Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version, Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, Build, ChangeAction, ChangeModule,
+    Changed, ChangedModule, Claim, ClaimMessages, Claimed, CreateAction, CreateModule, Created,
+    Deploy, Depth, Draft, Ended, Expected, Filter, FollowingDraft, Hook, Item, Lease, Leased,
+    Message, Module, ModuleUse, ModuleVersion, NewPhoneProvider, NewPhoneTemplate, NewVersion,
+    Node, Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider, PhoneTemplate,
+    Place, PublishModule, Published, PutBinding, PutDraft, PutWebhook, Receipt, Received, Removed,
+    Rename, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version, Webhook,
 };
 pub use sqlite::{Inspected, Options, Sqlite};
 pub use time::{Clock, Time};

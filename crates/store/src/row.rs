@@ -472,11 +472,11 @@ pub struct CreateAction {
     pub most: u32,
 }
 
-/// What came of [`CreateAction`].
+/// What came of [`CreateAction`], or of [`CreateModule`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Created {
+pub enum Created<T = ActionItem> {
     /// It is there.
-    Yes(Box<ActionItem>),
+    Yes(Box<T>),
     /// The tenant has as many as it may have.
     TooMany,
     /// There is one of this name.
@@ -492,6 +492,8 @@ pub struct PutDraft {
     pub content: Option<Vec<u8>>,
     /// What else it is to be made with.
     pub definition: String,
+    /// The versions of modules that it is to have, by their ids.
+    pub modules: Vec<[u8; 16]>,
     /// All of its secrets by name, encrypted.
     pub secrets: Vec<(String, Vec<u8>)>,
 }
@@ -611,6 +613,8 @@ pub struct NewVersion {
     pub component: Option<Vec<u8>>,
     /// What else it was made with.
     pub definition: String,
+    /// The versions of modules that it has, by their ids.
+    pub modules: Vec<[u8; 16]>,
     /// When it was built; none: now.
     pub built_at: Option<Time>,
 }
@@ -624,12 +628,149 @@ pub struct FollowingDraft {
     pub notes: String,
 }
 
-/// What came of an action that was to be removed.
+/// A module that is to be made: nothing but a draft.
+#[derive(Clone)]
+pub struct CreateModule {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its name.
+    pub name: String,
+    /// Its source.
+    pub code: String,
+    /// What else there is to it.
+    pub definition: String,
+    /// Its secrets by name, encrypted.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// Most modules that its tenant may have with it.
+    pub most: u32,
+}
+
+/// How a module's draft is to be from now on.
+#[derive(Clone)]
+pub struct ChangeModule {
+    /// Which draft this was made up from, by its revision.
+    pub revision: u32,
+    /// And by its secrets.
+    pub were: Vec<(String, Vec<u8>)>,
+    /// Its source.
+    pub code: String,
+    /// What else there is to it.
+    pub definition: String,
+    /// Its secrets by name, encrypted.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// The number of the version that it is the same as then.
+    pub same_as: Option<u32>,
+}
+
+/// What came of [`ChangeModule`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ChangedModule {
+    /// It is so.
+    Yes(Box<Module>),
+    /// It was changed meanwhile, and is as that had it.
+    Meanwhile,
+    /// There is none of this id.
+    Missing,
+}
+
+/// A module's draft that is to be a version.
+#[derive(Clone)]
+pub struct PublishModule {
+    /// The version's id.
+    pub id: [u8; 16],
+    /// Which draft this was made up from, by its revision.
+    pub revision: u32,
+    /// And by its secrets.
+    pub were: Vec<(String, Vec<u8>)>,
+    /// The same, as the version keeps them.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// Most versions that there may be.
+    pub most: u32,
+}
+
+/// What came of [`PublishModule`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Published {
+    /// It is there.
+    Yes(Box<ModuleVersion>),
+    /// The latest version is the same.
+    Nothing,
+    /// There are as many as there may be.
+    TooMany,
+    /// It was changed meanwhile.
+    Meanwhile,
+    /// There is no such module.
+    Missing,
+}
+
+/// Code that actions share, as it is kept: what is worked on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Module {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was changed.
+    pub updated_at: Time,
+    /// Counts its changes.
+    pub revision: u32,
+    /// Its source.
+    pub code: String,
+    /// What else there is to it.
+    pub definition: String,
+    /// The number of the version that it is the same as.
+    pub same_as: Option<u32>,
+    /// The number of its latest version.
+    pub latest: Option<u32>,
+}
+
+impl Module {
+    /// Whether it is the same as its latest version.
+    pub fn all_published(&self) -> bool {
+        self.latest.is_some() && self.same_as == self.latest
+    }
+}
+
+/// A version of a module, which stays as it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ModuleVersion {
+    /// Its id.
+    pub id: [u8; 16],
+    /// The module's id.
+    pub module: [u8; 16],
+    /// The module's name.
+    pub name: String,
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its source.
+    pub code: String,
+    /// What else there is to it.
+    pub definition: String,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// A deployed action that has a module.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ModuleUse {
+    /// The action's id.
+    pub action: [u8; 16],
+    /// The action's name.
+    pub action_name: String,
+    /// The id of the module's version that it has.
+    pub version: [u8; 16],
+    /// And that version's number.
+    pub number: u32,
+}
+
+/// What came of an action or a module that was to be removed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Removed {
     /// It is gone, with all that it had. This was its name.
     Yes(String),
-    /// It is bound, and nobody said that this does not matter.
+    /// It is bound, and nobody said that this does not matter; or an action's draft or what is deployed of it has the module.
     InUse,
     /// There is none of this id.
     Missing,

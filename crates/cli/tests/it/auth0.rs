@@ -21,6 +21,7 @@ use crate::program::{Desk, repository};
 
 /// Longer than any client takes; only a failure waits so long. auth0-deploy-cli computes for a minute before it begins.
 const PATIENCE: Duration = Duration::from_mins(8);
+const MODULE: &str = "exports.say = (code) => `${code} ${actions.secrets.SIGNATURE}`;";
 const SCRIPT: &str = include_str!("../../../../tests/oracles/action.js");
 
 /// A tenant with nothing deployed, for as long as this is.
@@ -137,6 +138,13 @@ async fn its_client_for_node_manages_a_script() {
         "{said}"
     );
     tenant.expect_a_code().await;
+    // What a module made of it, with a secret of its own.
+    let messages = inbox::client::messages(tenant.variable("PHONEBOX_INBOX_URL")).await;
+    let is_it = |message: &Value| {
+        let text = message["text"].as_str().unwrap_or_default();
+        text.ends_with(" is it Acme")
+    };
+    assert!(messages.iter().any(is_it), "{messages:#?}");
 }
 
 #[tokio::test]
@@ -172,7 +180,14 @@ fn write_folder(tenant: &Tenant, code: &str) {
             { "name": "TWILIO_AUTH_TOKEN", "value": "@@TOKEN@@" },
             { "name": "TWILIO_FROM", "value": "+15005550006" },
         ],
+        "modules": [{ "module_name": "words", "module_version_number": 1 }],
     });
+    let module = json!({
+        "name": "words", "code": "./action-modules/words/code.js", "dependencies": [], "all_changes_published": true,
+        "secrets": [{ "name": "SIGNATURE", "value": "@@TOKEN@@" }],
+    });
+    tenant.file("export/action-modules/words.json", module.to_string());
+    tenant.file("export/action-modules/words/code.js", MODULE);
     tenant.file("export/actions/Twilio.json", action.to_string());
     tenant.file("export/actions/Twilio/code.js", code);
     let bindings =
@@ -206,7 +221,7 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
         .join("node_modules/auth0-deploy-cli/lib/index.js")
         .display()
         .to_string();
-    let own = "[\"actions\",\"triggers\",\"phoneProviders\",\"phoneTemplates\"]";
+    let own = "[\"actions\",\"actionModules\",\"triggers\",\"phoneProviders\",\"phoneTemplates\"]";
     let client = [
         ("AUTH0_DOMAIN", tenant.variable("PHONEBOX_DOMAIN")),
         ("AUTH0_CLIENT_ID", tenant.variable("PHONEBOX_CLIENT_ID")),
@@ -252,6 +267,21 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
     let action = first("actions/Twilio.json");
     assert_eq!(action["deployed"], true, "{action:#}");
     assert_eq!(action["secrets"].as_array().unwrap().len(), 3, "{action:#}");
+    let named = &action["modules"][0];
+    assert_eq!(
+        (&named["module_name"], &named["module_version_number"]),
+        (&json!("words"), &json!(1)),
+        "{action:#}"
+    );
+    let module = first("action-modules/words.json");
+    assert_eq!(
+        (
+            &module["latest_version_number"],
+            &module["secrets"][0]["name"]
+        ),
+        (&json!(1), &json!("SIGNATURE")),
+        "{module:#}"
+    );
     assert_eq!(
         first("triggers/triggers.json")["custom-phone-provider"][0]["action_name"],
         "Twilio"
@@ -272,7 +302,7 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
     let code = std::fs::read_to_string(tenant.desk.path().join("first/actions/Twilio/code.js"));
     assert_eq!(code.unwrap(), SCRIPT);
 
-    // The same once more changes nothing that an export shows.
+    // The same once more changes nothing that an export shows, but that the module is published once more.
     let said = deploy(import, &[]).await;
     assert!(said.contains("Import Successful"), "{said}");
     deploy(
@@ -287,7 +317,7 @@ async fn its_deploy_cli_imports_exports_and_deletes() {
     )
     .await;
     let differ = Command::new("diff")
-        .args(["-r", "first", "second"])
+        .args(["-r", "--exclude", "words.json", "first", "second"])
         .current_dir(tenant.desk.path())
         .output();
     let differ = differ.await.unwrap();

@@ -4,6 +4,7 @@ mod cut;
 mod faults;
 mod logs;
 mod manage;
+mod modules;
 mod openapi;
 mod phone;
 mod readback;

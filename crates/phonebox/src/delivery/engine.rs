@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
+use phonebox_componentize::javascript::of_module;
 use phonebox_contract::{Event, NotificationId, Outcome, Sensitive, Status};
 use phonebox_runtime::{Report, RunError};
 use phonebox_store::{
@@ -27,7 +28,7 @@ use super::settings;
 use super::slots::{Slot, Slots};
 use super::tail::{Happened, Tails};
 use crate::action::Action;
-use crate::draft::CannotManage;
+use crate::draft::{CannotManage, Definition};
 use crate::host::{Deployment, Phonebox};
 use crate::keys::{CannotDecrypt, Keys};
 use crate::provider::TWILIO;
@@ -729,7 +730,13 @@ impl Engine {
         let component = self.store.component(tenant, version.digest).await?;
         let component = component.ok_or_else(missing)?;
         let kept = self.store.secrets(tenant, action).await?;
-        let secrets = Owner::running(tenant, action).open_all(&self.keys, &kept)?;
+        let mut secrets = Owner::running(tenant, action).open_all(&self.keys, &kept)?;
+        if !Definition::read(&version.definition).modules.is_empty() {
+            // Those of its modules are the version's: they stay as they were when it was deployed.
+            let mut held = self.store.held_secrets(tenant, version.id).await?;
+            held.retain(|(name, _)| of_module(name).is_some());
+            secrets.extend(Owner::holding(tenant, version.id).open_all(&self.keys, &held)?);
+        }
         let (phonebox, tenant) = (self.phonebox.clone(), tenant.to_owned());
         let load = move || -> Result<Deployment, CannotLoad> {
             let action = Action::from_component(component)?;

@@ -8,8 +8,9 @@ use phonebox_runtime::LoadError;
 use phonebox_store::{Build, Ended, StoreError, ToBuild};
 use tokio::time::sleep;
 
-use super::CannotManage;
 use super::definition::{Definition, Kind};
+use super::module::Built;
+use super::{CannotManage, Secrets};
 use crate::action::{Action, InvalidAction, JavascriptOptions};
 use crate::delivery::{Engine, Phase, reached};
 use crate::host::{DeployError, Phonebox};
@@ -115,10 +116,28 @@ impl Engine {
                 return Ok(failed(&[error]));
             }
         };
-        let (phonebox, tenant) = (self.phonebox.clone(), tenant.clone());
         let definition = Definition::read(&draft.definition);
+        let modules = match self.modules(tenant, &definition).await {
+            Ok(modules) => modules,
+            Err(CannotManage::Store(error)) => return Err(error),
+            Err(error) => {
+                let hint = Some("name published versions of modules that are there");
+                return Ok(failed(&[told("module_missing", &error.to_string(), hint)]));
+            }
+        };
+        let (phonebox, tenant) = (self.phonebox.clone(), tenant.clone());
         let begun = work.begun;
-        let make = move || build(&phonebox, &tenant, source, &definition, &secrets, begun);
+        let make = move || {
+            build(
+                &phonebox,
+                &tenant,
+                source,
+                &definition,
+                modules,
+                secrets,
+                begun,
+            )
+        };
         let ended = tokio::task::spawn_blocking(make).await;
         Ok(ended.unwrap_or(Ended::Again(AGAIN)))
     }
@@ -135,10 +154,11 @@ fn build(
     tenant: &str,
     source: Vec<u8>,
     definition: &Definition,
-    secrets: &[(String, Given)],
+    modules: Vec<Built>,
+    mut secrets: Secrets,
     begun: u32,
 ) -> Ended {
-    let (action, has_manifest) = match make(source, definition, secrets) {
+    let (action, has_manifest) = match make(source, definition, &modules, &secrets) {
         Ok(made) => made,
         Err(errors) if begun == 1 && errors.iter().any(|error| error.id == NO_PACKAGE) => {
             return Ended::Again(AGAIN);
@@ -158,7 +178,8 @@ fn build(
             "the action.toml in the component counts, and phonebox.egress does not".to_owned()
         }));
     }
-    let secrets = secret::asked_for(secrets, manifest);
+    secrets.extend(modules.into_iter().flat_map(|built| built.secrets));
+    let secrets = secret::asked_for(&secrets, manifest);
     match phonebox.deploy(tenant, &action, secrets) {
         Ok(deployment) => {
             notes.extend(deployment.notes());
@@ -189,6 +210,7 @@ fn build(
 fn make(
     source: Vec<u8>,
     definition: &Definition,
+    modules: &[Built],
     secrets: &[(String, Given)],
 ) -> Result<(Action, bool), Vec<BuildError>> {
     let one = |id, what: String, hint: Option<&str>| vec![told(id, &what, hint)];
@@ -221,11 +243,21 @@ fn make(
         if options.egress.iter().any(|rule| rule.auth().is_some()) {
             options.secrets = names.map(ToOwned::to_owned).collect();
         }
-        let packages = definition.dependencies.iter();
+        let of_modules = modules.iter().flat_map(|built| &built.dependencies);
+        let packages = definition.dependencies.iter().chain(of_modules);
         options.dependencies = packages.map(ToString::to_string).collect();
+        let modules = modules.iter().map(|built| built.module.clone());
+        options.modules = modules.collect();
         options.limits = definition.limits;
         let made = Action::from_javascript(&source, options);
         return made.map(|action| (action, false)).map_err(refused);
+    }
+    if !modules.is_empty() {
+        return Err(one(
+            "modules_of_component",
+            "a component requires no modules".to_owned(),
+            Some("take them out of `modules`; what it needs is compiled into it"),
+        ));
     }
     let bare = match Action::from_component(source.clone()) {
         Err(InvalidAction::NoManifest) => source,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActionChange, CannotManage};
+use super::module::BoundModule;
+use super::{ActionChange, CannotManage, read_id};
 use crate::manifest::{WrittenLimits, WrittenRule};
 
 /// The runtime of a draft of which nobody says it.
@@ -68,6 +69,8 @@ pub(crate) struct Definition {
     pub(super) egress: Option<Vec<WrittenRule>>,
     #[serde(default)]
     pub(super) limits: WrittenLimits,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) modules: Vec<BoundModule>,
 }
 
 impl Definition {
@@ -79,6 +82,7 @@ impl Definition {
             dependencies: Vec::new(),
             egress: None,
             limits: WrittenLimits::default(),
+            modules: Vec::new(),
         }
     }
 
@@ -90,7 +94,7 @@ impl Definition {
         }
     }
 
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         // It was written here.
         serde_json::from_str(text).unwrap_or_else(|_| Self::new())
     }
@@ -120,21 +124,7 @@ impl Definition {
             self.runtime.clone_from(runtime);
         }
         if let Some(dependencies) = &change.dependencies {
-            if dependencies.len() > DEPENDENCIES {
-                return invalid(format!("An action has at most {DEPENDENCIES} dependencies"));
-            }
-            let [name, version] = PACKAGE;
-            let is_fine = |one: &Dependency| {
-                let of = |text: &str, most| {
-                    (1..=most).contains(&text.len()) && !text.contains(char::is_control)
-                };
-                of(&one.name, name) && one.version.as_deref().is_none_or(|text| of(text, version))
-            };
-            if !dependencies.iter().all(is_fine) {
-                return invalid(format!(
-                    "A dependency has a name of at most {name} bytes, and a version of at most {version}"
-                ));
-            }
+            check_dependencies(dependencies)?;
             self.dependencies.clone_from(dependencies);
         }
         if let Some(egress) = &change.egress {
@@ -157,4 +147,32 @@ impl Definition {
         }
         Ok(self)
     }
+}
+
+impl Definition {
+    /// The ids of the versions of modules that it names.
+    pub(super) fn module_versions(&self) -> Vec<[u8; 16]> {
+        let ids = self.modules.iter().map(|module| &module.version_id);
+        ids.filter_map(|id| read_id(id)).collect()
+    }
+}
+
+/// Refuses packages of npm that nobody can have.
+pub(super) fn check_dependencies(dependencies: &[Dependency]) -> Result<(), CannotManage> {
+    let invalid = |fault: String| Err(CannotManage::Invalid(fault));
+    if dependencies.len() > DEPENDENCIES {
+        return invalid(format!("There are at most {DEPENDENCIES} dependencies"));
+    }
+    let [name, version] = PACKAGE;
+    let is_fine = |one: &Dependency| {
+        let of =
+            |text: &str, most| (1..=most).contains(&text.len()) && !text.contains(char::is_control);
+        of(&one.name, name) && one.version.as_deref().is_none_or(|text| of(text, version))
+    };
+    if !dependencies.iter().all(is_fine) {
+        return invalid(format!(
+            "A dependency has a name of at most {name} bytes, and a version of at most {version}"
+        ));
+    }
+    Ok(())
 }

@@ -8,9 +8,11 @@
 
 mod build;
 mod definition;
+mod module;
 
 use std::collections::BTreeMap;
 
+use phonebox_componentize::javascript::of_module;
 use phonebox_contract::{BuildError, Event, NotificationId, Sensitive};
 use phonebox_egress::OriginPattern;
 use phonebox_runtime::{Digest, Mode, Report, Secret};
@@ -31,6 +33,10 @@ pub(crate) use self::build::AT_ONCE;
 pub(crate) use self::definition::Definition;
 use self::definition::Kind;
 pub use self::definition::{Code, Dependency};
+pub use self::module::{BoundModule, ManagedModule, ManagedModuleVersion, ModuleChange, ModuleRef};
+
+/// Secrets by name.
+type Secrets = Vec<(String, Given)>;
 
 /// Actions of a tenant's for this trigger, as in Auth0.
 const ACTIONS: u32 = 1;
@@ -56,6 +62,8 @@ pub struct ActionChange {
     pub runtime: Option<String>,
     /// All of its secrets.
     pub secrets: Option<Vec<SecretChange>>,
+    /// All of the modules that its JavaScript may require.
+    pub modules: Option<Vec<ModuleRef>>,
     /// How it has secrets, by name. Who changes that has to have the value.
     pub modes: BTreeMap<String, SecretMode>,
     /// What a component may reach that has no manifest in it.
@@ -113,6 +121,8 @@ pub struct Content {
     pub is_component: bool,
     /// The packages of npm that it asks for.
     pub dependencies: Vec<Dependency>,
+    /// The modules that it may require.
+    pub modules: Vec<BoundModule>,
     /// What Auth0 would run it with.
     pub runtime: String,
     /// What it may reach, if it does not say so itself.
@@ -152,6 +162,30 @@ pub enum CannotManage {
     /// The tenant has one.
     #[error("custom-phone-provider can only have one supported Action")]
     TooMany,
+    /// There is no module of this id.
+    #[error("That module does not exist.")]
+    MissingModule,
+    /// The module has no version of this id, or an action names one that is gone.
+    #[error("That version of the module does not exist.")]
+    MissingModuleVersion,
+    /// Another module is called so.
+    #[error("A module of this name exists already.")]
+    ModuleNameTaken,
+    /// The tenant has as many modules as it may have.
+    #[error("A tenant has at most 100 modules: remove one that nothing uses.")]
+    TooManyModules,
+    /// The module's latest version is the same as its draft.
+    #[error("There is nothing to publish: the latest version is the same.")]
+    NothingToPublish,
+    /// The module has as many versions as it may have.
+    #[error("A module has at most 50 versions: make another one of it.")]
+    TooManyModuleVersions,
+    /// The module's draft is that version.
+    #[error("The module is the same as this version already.")]
+    AlreadyCurrent,
+    /// An action's draft has the module, or what is deployed of it.
+    #[error("This module is in use: take it out of the action's modules, and deploy that, first.")]
+    ModuleInUse,
     /// Something about it is not as it must be. Says nothing secret.
     #[error("{0}")]
     Invalid(String),
@@ -204,6 +238,7 @@ impl ActionChange {
             || self.dependencies.is_some()
             || self.runtime.is_some()
             || self.secrets.is_some()
+            || self.modules.is_some()
             || self.egress.is_some()
             || self.limits.is_some()
     }
@@ -240,7 +275,10 @@ impl Tenant {
         let mut secrets = changed_secrets(&kept, given, &change.modes)?;
         let is_given = |name: &str| given.iter().any(|given| given.name == name);
         secrets.extend(kept.into_iter().filter(|(name, _)| !is_given(name)));
-        let definition = Definition::new().changed(&change)?;
+        let mut definition = Definition::new().changed(&change)?;
+        if let Some(modules) = &change.modules {
+            definition.modules = self.bind_modules(modules).await?;
+        }
         let code = change.code.unwrap_or_else(|| Code::JavaScript("".into()));
         let create = CreateAction {
             id,
@@ -249,6 +287,7 @@ impl Tenant {
                 source: Digest::of(code.bytes()).to_bytes(),
                 content: Some(code.bytes().to_vec()),
                 definition: definition.write(),
+                modules: definition.module_versions(),
                 secrets: Owner::holding(&self.name, id).seal_all(&self.engine.keys, &secrets),
             },
             deploy: change.deploy,
@@ -280,13 +319,17 @@ impl Tenant {
             check_name(name)?;
         }
         let store = &self.engine.store;
+        let modules = match &change.modules {
+            Some(modules) => Some(self.bind_modules(modules).await?),
+            None => None,
+        };
         loop {
             let item = self.item(id).await?;
             let was = store.held_secrets(&self.name, item.id).await?;
             let change_action = ChangeAction {
                 revision: item.draft.revision,
                 name: self.renamed(&item, change.name.as_deref()).await?,
-                draft: self.changed_draft(&item, &was, &change)?,
+                draft: self.changed_draft(&item, &was, &change, modules.as_deref())?,
                 secrets: was,
                 deploy: change.deploy,
             };
@@ -332,6 +375,7 @@ impl Tenant {
         item: &ActionItem,
         was: &[(String, Vec<u8>)],
         change: &ActionChange,
+        modules: Option<&[BoundModule]>,
     ) -> Result<Option<PutDraft>, CannotManage> {
         let (owner, keys) = (Owner::holding(&self.name, item.id), &self.engine.keys);
         let secrets = if let Some(secrets) = &change.secrets {
@@ -350,12 +394,16 @@ impl Tenant {
         if !change.is_of_draft() {
             return Ok(None);
         }
-        let definition = Definition::read(&item.draft.definition).changed(change)?;
+        let mut definition = Definition::read(&item.draft.definition).changed(change)?;
+        if let Some(modules) = modules {
+            definition.modules = modules.to_vec();
+        }
         let code = change.code.as_ref().map(Code::bytes);
         Ok(Some(PutDraft {
             source: code.map_or(item.draft.source, |code| Digest::of(code).to_bytes()),
             content: code.map(<[u8]>::to_vec),
             definition: definition.write(),
+            modules: definition.module_versions(),
             secrets,
         }))
     }
@@ -406,6 +454,8 @@ impl Tenant {
                 return Err(CannotManage::NotBuilt("deployed"));
             }
             let was = store.held_secrets(&self.name, id).await?;
+            let definition = Definition::read(&item.draft.definition);
+            let modules = self.engine.modules(&self.name, &definition).await?;
             let draft = Deployable {
                 source: item.draft.source,
                 digest: *digest,
@@ -417,6 +467,10 @@ impl Tenant {
                     secrets: None,
                 },
                 secrets: Owner::holding(&self.name, id).open_all(&self.engine.keys, &was)?,
+                of_modules: modules
+                    .into_iter()
+                    .flat_map(|built| built.secrets)
+                    .collect(),
                 draft_follows: true,
                 notes: notes.clone(),
             };
@@ -439,6 +493,11 @@ impl Tenant {
             let item = self.item(id).await?;
             let version = self.version(&item, version).await?;
             let was = store.held_secrets(&self.name, version.id).await?;
+            let owner = Owner::holding(&self.name, version.id);
+            let was = owner.open_all(&self.engine.keys, &was)?;
+            let (of_modules, secrets) = was
+                .into_iter()
+                .partition(|(name, _)| of_module(name).is_some());
             let again = Deployable {
                 source: version.source,
                 digest: version.digest,
@@ -447,8 +506,8 @@ impl Tenant {
                     revision: Some(item.draft.revision),
                     ..Expected::default()
                 },
-                secrets: Owner::holding(&self.name, version.id)
-                    .open_all(&self.engine.keys, &was)?,
+                secrets,
+                of_modules,
                 definition: version.definition,
                 draft_follows: update_draft,
                 notes: "[]".to_owned(),
@@ -473,26 +532,30 @@ impl Tenant {
         let action = action.map_err(|_| CannotLoad::ShuttingDown)?;
         let action = action.map_err(CannotLoad::from)?;
         let manifest = action.manifest();
-        let secrets: Vec<_> = made
-            .secrets
-            .into_iter()
-            .map(|(name, given)| {
+        let bound = |secrets: &Secrets| -> Secrets {
+            let secrets = secrets.iter().cloned();
+            let bound = secrets.map(|(name, given)| {
                 let is_asked_for = manifest.takes_secret(&name);
-                (
-                    name,
-                    if is_asked_for {
-                        given.bound(manifest)
-                    } else {
-                        given
-                    },
-                )
-            })
-            .collect();
+                let given = if is_asked_for {
+                    given.bound(manifest)
+                } else {
+                    given
+                };
+                (name, given)
+            });
+            bound.collect()
+        };
+        let (secrets, of_modules) = (bound(&made.secrets), bound(&made.of_modules));
+        let all = [&*secrets, &*of_modules].concat();
         let deployment = self
-            .load(&action, secret::asked_for(&secrets, manifest))
+            .load(&action, secret::asked_for(&all, manifest))
+            .await?;
+        let definition = Definition::read(&made.definition);
+        // Before it is deployed: nobody else is to have them bound elsewhere.
+        self.keep_bound(&definition.modules, &made.of_modules, &of_modules)
             .await?;
         let version = new_id();
-        let seal = |holder| Owner::holding(&self.name, holder).seal_all(keys, &secrets);
+        let seal = |holder, secrets| Owner::holding(&self.name, holder).seal_all(keys, secrets);
         let deploy = Deploy {
             action: item.name.clone(),
             id: item.id,
@@ -502,13 +565,14 @@ impl Tenant {
                 source: made.source,
                 digest: made.digest,
                 component: None,
+                modules: definition.module_versions(),
                 definition: made.definition,
                 built_at: Some(made.built_at),
             },
             secrets: Owner::running(&self.name, &item.name).seal_all(keys, &secrets),
-            held: seal(version),
+            held: seal(version, &all),
             draft: made.draft_follows.then(|| FollowingDraft {
-                secrets: seal(item.id),
+                secrets: seal(item.id, &secrets),
                 notes: made.notes,
             }),
             most: VERSIONS,
@@ -597,7 +661,10 @@ impl Tenant {
             return Err(CannotManage::NotBuilt("tested"));
         };
         let held = store.held_secrets(&self.name, item.id).await?;
-        let held = Owner::holding(&self.name, item.id).open_all(&self.engine.keys, &held)?;
+        let mut held = Owner::holding(&self.name, item.id).open_all(&self.engine.keys, &held)?;
+        let definition = Definition::read(&item.draft.definition);
+        let modules = self.engine.modules(&self.name, &definition).await?;
+        held.extend(modules.into_iter().flat_map(|built| built.secrets));
         let component = store.component(&self.name, digest).await?;
         // It is another draft by now.
         let component = component.ok_or(CannotManage::NotBuilt("tested"))?;
@@ -734,6 +801,7 @@ impl Tenant {
             dependencies,
             egress,
             limits,
+            modules,
         } = Definition::read(definition);
         let code = if code || kind == Kind::JavaScript {
             match self.engine.store.component(&self.name, source).await? {
@@ -744,7 +812,11 @@ impl Tenant {
             None
         };
         let keys = &self.engine.keys;
-        let secrets = secrets.into_iter().map(|(name, sealed)| {
+        // A version has those of its modules, too.
+        let own = secrets
+            .into_iter()
+            .filter(|(name, _)| of_module(name).is_none());
+        let secrets = own.map(|(name, sealed)| {
             let given = owner.open(keys, &name, &sealed).ok();
             let info = given.map(|given| owner.tell(keys, name.clone(), &given));
             (name, info)
@@ -753,6 +825,7 @@ impl Tenant {
             is_component: kind == Kind::Component,
             code,
             dependencies,
+            modules,
             runtime,
             egress,
             limits,
@@ -769,7 +842,9 @@ struct Deployable {
     definition: String,
     built_at: Time,
     expected: Expected,
-    secrets: Vec<(String, Given)>,
+    secrets: Secrets,
+    /// Those of its modules.
+    of_modules: Secrets,
     /// Whether the draft becomes the same, and what its owner should know then.
     draft_follows: bool,
     notes: String,
@@ -810,7 +885,7 @@ fn changed_secrets(
 ) -> Result<Vec<(String, Given)>, CannotManage> {
     let invalid = |fault: String| Err(CannotManage::Invalid(fault));
     if secrets.len() > SECRETS {
-        return invalid(format!("An action has at most {SECRETS} secrets"));
+        return invalid(format!("There are at most {SECRETS} secrets"));
     }
     let mut changed = BTreeMap::new();
     for (index, SecretChange { name, value }) in secrets.iter().enumerate() {

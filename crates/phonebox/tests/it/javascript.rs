@@ -1,5 +1,7 @@
 //! Actions as Auth0 has them: a JavaScript source, built, deployed and run.
 
+mod modules;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +15,7 @@ use phonebox::store::{Options, Sqlite};
 use phonebox::{
     Action, CannotLoad, CompiledCache, Config, DeliveryOptions, DeployError, Event, InvalidAction,
     JavascriptOptions, Keys, LoadError, NotificationId, Outcome, Phonebox, Report, RunError,
-    Secrets, Status, Store, StoreError,
+    Secret, Secrets, Status, Store, StoreError,
 };
 use serde_json::json;
 use tokio::net::TcpListener;

@@ -114,6 +114,7 @@ impl Workload {
                 "bench",
                 Digest::of(JAVASCRIPT.as_bytes()),
                 JAVASCRIPT,
+                [],
                 || JAVASCRIPT_ENGINE.bytes.to_vec(),
             )
             .unwrap_or_else(|error| panic!("{error:?}"));

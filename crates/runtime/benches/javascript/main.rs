@@ -97,7 +97,7 @@ fn main() {
 
 fn load(runtime: &Runtime, source: &str) -> LoadedAction {
     runtime
-        .load_javascript("bench", Digest::of(source.as_bytes()), source, || {
+        .load_javascript("bench", Digest::of(source.as_bytes()), source, [], || {
             JAVASCRIPT_ENGINE.bytes.to_vec()
         })
         .unwrap_or_else(|error| panic!("{error:?}"))

@@ -7,8 +7,8 @@
 //! to copy that segment. They are not kept on disk: the source is the action.
 //!
 //! A run is an instance of the three. All runs share the memory of the engine that has started, whosever they are, each page
-//! until they write to it. Where top-level code asked its host for something that differs from run to run, or logged, or left
-//! too much, a run has the engine load the source anew.
+//! until they write to it. Where top-level code asked its host for something that differs from run to run, such as a module's
+//! secret, or logged, or left too much, a run has the engine load the source anew.
 
 mod building;
 mod snapshot;
@@ -39,6 +39,8 @@ use crate::{Limits, LoadError, RunError, host};
 const LOOK: Duration = Duration::from_millis(1);
 /// What is told of a build error, in bytes.
 const MESSAGE: usize = 1024;
+/// What is added to an error of top-level code that has read a secret.
+const UNKNOWN: &str = "; a secret's value is not known while the action is built: what needs it is done in a function";
 /// Runs have a memory of a multiple of so many pages, 1 MiB, so that there are few kinds of it.
 const PAGES: usize = 16;
 
@@ -63,7 +65,15 @@ pub(crate) struct Engine {
 pub(crate) struct Script {
     loaded: JavascriptPre<State>,
     /// The source, where each run has to load it anew.
-    anew: Option<Box<str>>,
+    anew: Option<Source>,
+}
+
+/// What an action is made of.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) source: Box<str>,
+    /// Its modules: name and source.
+    pub(crate) modules: Box<[(String, String)]>,
 }
 
 impl Engine {
@@ -109,7 +119,7 @@ impl Engine {
         &self,
         runtime: &Shared,
         tenant: &Arc<Tenant>,
-        source: &str,
+        source: &Source,
     ) -> Result<Script, LoadError> {
         let _places = runtime.places(tenant, PLACES).await;
         let meter = CpuMeter::default();
@@ -129,6 +139,7 @@ impl Engine {
                 let error = RunError::CpuExceeded { limit, place };
                 let at = told.err();
                 return Err(BuildError {
+                    file: at.as_ref().and_then(file_of),
                     line: at.as_ref().and_then(|at| at.line),
                     column: at.as_ref().and_then(|at| at.column),
                     ..BuildError::new(error.kind(), too_long(&error))
@@ -136,7 +147,13 @@ impl Engine {
                 .into());
             }
             Ok(Ok(memory)) => memory,
-            Ok(Err(error)) => return Err(told(&error).into()),
+            Ok(Err(error)) => {
+                let mut error = told(&error);
+                if store.data().read_secrets {
+                    error.message.push_str(UNKNOWN);
+                }
+                return Err(error.into());
+            }
             Err(RunError::Host) => {
                 return Err(LoadError::Engine(wasmtime::Error::msg("the host panicked")));
             }
@@ -153,17 +170,17 @@ impl Engine {
     async fn load(
         &self,
         store: &mut Store<Building>,
-        source: &str,
+        source: &Source,
     ) -> wasmtime::Result<Result<Option<Memory>, engine::BuildError>> {
         let instance = self.build.instantiate_async(&mut *store).await?;
-        if let Err(error) = instance.call_load(&mut *store, source).await? {
+        if let Err(error) = source.load(&instance, store).await? {
             return Ok(Err(error));
         }
         let memory = kept(&instance, store).await?;
         Ok(Ok((!store.data().asked).then_some(memory)))
     }
 
-    fn script(&self, source: &str, memory: Option<Memory>) -> wasmtime::Result<Script> {
+    fn script(&self, source: &Source, memory: Option<Memory>) -> wasmtime::Result<Script> {
         let changed = memory.and_then(|memory| memory.loaded(&self.started));
         let (loaded, pages, anew) = match changed {
             Some((loaded, pages)) => (Module::new(self.build.engine(), loaded)?, pages, None),
@@ -174,7 +191,7 @@ impl Engine {
         linker.root().module(LOADED, &loaded)?;
         Ok(Script {
             loaded: JavascriptPre::new(linker.instantiate_pre(&self.code)?)?,
-            anew: anew.map(Into::into),
+            anew: anew.cloned(),
         })
     }
 
@@ -191,6 +208,16 @@ impl Engine {
     }
 }
 
+impl Source {
+    async fn load<T: Send>(
+        &self,
+        instance: &Javascript,
+        store: &mut Store<T>,
+    ) -> wasmtime::Result<Result<(), engine::BuildError>> {
+        instance.call_load(store, &self.source, &self.modules).await
+    }
+}
+
 impl Script {
     /// An instance in which the source is loaded, or what is wrong with that.
     pub(crate) async fn instantiate(
@@ -199,7 +226,7 @@ impl Script {
     ) -> wasmtime::Result<Result<Javascript, BuildError>> {
         let instance = self.loaded.instantiate_async(&mut *store).await?;
         let loaded = match &self.anew {
-            Some(source) => instance.call_load(store, source).await?,
+            Some(source) => source.load(&instance, store).await?,
             None => Ok(()),
         };
         Ok(loaded.map(|()| instance).map_err(|error| told(&error)))
@@ -240,13 +267,19 @@ fn memory_of(component: &[u8]) -> wasmtime::Result<&[u8]> {
     Err(wasmtime::Error::msg("the engine comes without its memory"))
 }
 
+/// The module that an error is in, as it may be shown.
+fn file_of(error: &engine::BuildError) -> Option<String> {
+    let module = error.module.as_ref()?;
+    Some(host::log::printable(&format!("actions:{module}"), MESSAGE))
+}
+
 /// What the engine says of a source, as it may be shown.
 fn told(error: &engine::BuildError) -> BuildError {
     let shown = |text: &str| host::log::printable(text, MESSAGE);
     BuildError {
         id: shown(&error.id),
         message: shown(&error.message),
-        file: None,
+        file: file_of(error),
         line: error.line,
         column: error.column,
     }

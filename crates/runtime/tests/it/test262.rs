@@ -170,7 +170,7 @@ impl Machine {
         let engine = || JAVASCRIPT_ENGINE.bytes.to_vec();
         let loaded = self
             .runtime
-            .load_javascript("acme", digest, &source, engine)
+            .load_javascript("acme", digest, &source, [], engine)
             .unwrap_or_else(|error| panic!("{includes:?}: {error:?}"));
         actions.insert(includes.join(" "), loaded.clone());
         loaded

@@ -14,9 +14,9 @@ use phonebox::componentize::SIZE_LIMIT;
 use phonebox::egress::OriginPattern;
 use phonebox::store::{ActionItem, Build};
 use phonebox::{
-    ActionChange, BuildError, CannotManage, Code, Content, Dependency, Digest, Event,
-    ManagedAction, ManagedVersion, Mode, Report, Scope, SecretChange, SecretInfo, SecretMode,
-    Sensitive, WrittenLimits, WrittenRule,
+    ActionChange, BoundModule, BuildError, CannotManage, Code, Content, Dependency, Digest, Event,
+    ManagedAction, ManagedVersion, Mode, ModuleRef, Report, Scope, SecretChange, SecretInfo,
+    SecretMode, Sensitive, WrittenLimits, WrittenRule,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -59,13 +59,27 @@ pub(super) struct Written {
     /// All of them, at most 30. One without a value keeps the value that it has.
     #[schema(max_items = 30)]
     secrets: Option<Vec<WrittenSecret>>,
-    /// There are none to name.
-    #[schema(max_items = 0)]
-    modules: Option<Vec<Map<String, Value>>>,
+    /// All of the modules that its JavaScript may require, each as a published version, at most 3.
+    #[schema(max_items = 3)]
+    modules: Option<Vec<WrittenModule>>,
     /// Whether it is to be deployed once it is built.
     deploy: Option<bool>,
     /// What Auth0 has not.
     phonebox: Option<Extension>,
+}
+
+/// A module's version: by its id, or by its number and the module's id or name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WrittenModule {
+    #[serde(rename = "module_id")]
+    id: Option<String>,
+    #[serde(rename = "module_name")]
+    name: Option<String>,
+    #[serde(rename = "module_version_id")]
+    version_id: Option<String>,
+    #[serde(rename = "module_version_number")]
+    version_number: Option<u32>,
 }
 
 /// A trigger that an action is for.
@@ -87,7 +101,7 @@ struct WrittenTrigger {
 /// A secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct WrittenSecret {
+pub(super) struct WrittenSecret {
     #[schema(pattern = "^[A-Za-z0-9_.$-]{1,128}$")]
     name: String,
     /// Without control characters, but tabs and the line ends of several lines.
@@ -99,7 +113,7 @@ struct WrittenSecret {
 /// A package of npm.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Dependency)]
-struct DependencyShape {
+pub(super) struct DependencyShape {
     #[schema(max_length = 255)]
     name: String,
     #[schema(max_length = 50)]
@@ -133,7 +147,7 @@ struct Extension {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ActionExtensionSecret)]
-struct ExtensionSecret {
+pub(super) struct ExtensionSecret {
     /// Default: as it was before, or else `sealed`.
     #[schema(value_type = Option<ModeShape>)]
     mode: Option<Mode>,
@@ -290,6 +304,9 @@ pub(super) struct Shown {
     #[schema(required = false)]
     errors: Vec<ShownError>,
     secrets: Vec<ShownSecret>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    modules: Vec<ShownModule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     current_version: Option<CurrentVersion>,
@@ -309,6 +326,10 @@ struct ShownError {
     id: String,
     /// What is wrong, where, and what to do about it.
     msg: String,
+    /// The author's file that it is in, of a bundle, or the module, as `actions:NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    file: Option<String>,
     /// Where in the code, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -318,10 +339,24 @@ struct ShownError {
     column: Option<u32>,
 }
 
+/// A module's version that it has.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ActionModule)]
+struct ShownModule {
+    #[serde(rename = "module_id")]
+    id: String,
+    #[serde(rename = "module_name")]
+    name: String,
+    #[serde(rename = "module_version_id")]
+    version_id: String,
+    #[serde(rename = "module_version_number")]
+    version_number: u32,
+}
+
 /// A secret, without its value.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ManagedSecret)]
-struct ShownSecret {
+pub(super) struct ShownSecret {
     name: String,
     /// Not there of one that cannot be decrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -362,6 +397,9 @@ pub(super) struct ShownVersion {
     #[schema(nullable = false)]
     built_at: Option<String>,
     secrets: Vec<ShownSecret>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    modules: Vec<ShownModule>,
     status: &'static str,
     created_at: String,
     updated_at: String,
@@ -412,7 +450,7 @@ struct ShownExtension {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActionExtensionMode)]
-struct ShownMode {
+pub(super) struct ShownMode {
     #[schema(value_type = ModeShape)]
     mode: Mode,
     /// Null: it is bound to what the action asks for when that is deployed.
@@ -436,14 +474,15 @@ impl Written {
         supported_triggers
             .as_deref()
             .map_or(Ok(()), check_triggers)?;
-        if modules.is_some_and(|modules| !modules.is_empty()) {
-            return Err(Refusal::invalid_body(
-                "modules: there are no modules here; put the module's code into the action",
-            ));
-        }
-        let secrets = secrets.map(|secrets| {
-            let read = |WrittenSecret { name, value }| SecretChange { name, value };
-            secrets.into_iter().map(read).collect()
+        let secrets = secrets.map(WrittenSecret::read);
+        let modules = modules.map(|modules| {
+            let read = |module: WrittenModule| ModuleRef {
+                module_id: module.id,
+                module_name: module.name,
+                version_id: module.version_id,
+                version_number: module.version_number,
+            };
+            modules.into_iter().map(read).collect()
         });
         let mut change = ActionChange {
             name,
@@ -451,6 +490,7 @@ impl Written {
             dependencies,
             runtime,
             secrets,
+            modules,
             deploy: deploy.unwrap_or(false),
             ..ActionChange::default()
         };
@@ -465,8 +505,15 @@ impl Written {
     }
 }
 
+impl WrittenSecret {
+    pub(super) fn read(secrets: Vec<Self>) -> Vec<SecretChange> {
+        let read = |Self { name, value }| SecretChange { name, value };
+        secrets.into_iter().map(read).collect()
+    }
+}
+
 impl ExtensionSecret {
-    fn read(self) -> Result<SecretMode, Refusal> {
+    pub(super) fn read(self) -> Result<SecretMode, Refusal> {
         let read = |written: &String| {
             OriginPattern::parse(written).map_err(|error| {
                 Refusal::invalid_body(&format!("phonebox.secrets: an origin: {}", error.hint()))
@@ -534,7 +581,7 @@ fn show_code(code: &Code) -> String {
     }
 }
 
-fn supported() -> [SupportedTrigger; 1] {
+pub(super) fn supported() -> [SupportedTrigger; 1] {
     [SupportedTrigger {
         id: TRIGGER,
         version: VERSION,
@@ -571,6 +618,7 @@ impl Shown {
             },
             errors: errors.into_iter().map(ShownError::new).collect(),
             secrets: ShownSecret::all(&draft.secrets),
+            modules: ShownModule::all(&draft),
             current_version,
             deployed_version,
             all_changes_deployed: item.draft_is_deployed,
@@ -585,6 +633,7 @@ impl ShownError {
         Self {
             msg: error.to_string(),
             id: error.id,
+            file: error.file,
             line: error.line,
             column: error.column,
         }
@@ -618,6 +667,7 @@ impl ShownVersion {
             number: version.number,
             built_at: Some(nanos(version.built_at)),
             secrets: ShownSecret::all(&content.secrets),
+            modules: ShownModule::all(&content),
             status: "built",
             created_at: nanos(version.created_at),
             updated_at: nanos(version.created_at),
@@ -659,8 +709,40 @@ impl ShownBriefly {
     }
 }
 
+impl ShownModule {
+    fn all(content: &Content) -> Vec<Self> {
+        let show = |module: &BoundModule| Self {
+            id: module.module_id.clone(),
+            name: module.module_name.clone(),
+            version_id: module.version_id.clone(),
+            version_number: module.version_number,
+        };
+        content.modules.iter().map(show).collect()
+    }
+}
+
+impl ShownMode {
+    /// How secrets are had, by name, where that is not the usual way.
+    pub(super) fn unusual(
+        secrets: &[(String, Option<SecretInfo>)],
+        all: bool,
+    ) -> BTreeMap<String, Self> {
+        let known = secrets.iter().filter_map(|(_, info)| info.as_ref());
+        known
+            .filter(|info| all || info.mode == Mode::Revealed || info.origins.is_some())
+            .map(|info| {
+                let shown = Self {
+                    mode: info.mode,
+                    origins: info.origins.clone(),
+                };
+                (info.name.clone(), shown)
+            })
+            .collect()
+    }
+}
+
 impl ShownSecret {
-    fn all(secrets: &[(String, Option<SecretInfo>)]) -> Vec<Self> {
+    pub(super) fn all(secrets: &[(String, Option<SecretInfo>)]) -> Vec<Self> {
         let show = |(name, info): &(String, Option<SecretInfo>)| Self {
             name: name.clone(),
             updated_at: info.as_ref().map(|info| format!("{:.9}", info.updated_at)),
@@ -673,17 +755,7 @@ impl ShownExtension {
     /// None where there is nothing that Auth0's action does not say.
     fn new(content: &Content, notes: Vec<String>) -> Option<Self> {
         let is_component = content.is_component;
-        let known = content.secrets.iter().filter_map(|(_, info)| info.as_ref());
-        let secrets: BTreeMap<_, _> = known
-            .filter(|info| is_component || info.mode == Mode::Revealed || info.origins.is_some())
-            .map(|info| {
-                let shown = ShownMode {
-                    mode: info.mode,
-                    origins: info.origins.clone(),
-                };
-                (info.name.clone(), shown)
-            })
-            .collect();
+        let secrets = ShownMode::unusual(&content.secrets, is_component);
         let limits = Some(content.limits).filter(|limits| *limits != WrittenLimits::default());
         let shown = Self {
             egress: content.egress.clone(),
@@ -730,8 +802,18 @@ impl From<CannotManage> for Refusal {
     fn from(error: CannotManage) -> Self {
         let told = error.to_string();
         match error {
-            CannotManage::Missing | CannotManage::MissingVersion => Self::not_found(told),
-            CannotManage::NameTaken => Self::new(StatusCode::CONFLICT, told),
+            CannotManage::Missing
+            | CannotManage::MissingVersion
+            | CannotManage::MissingModule
+            | CannotManage::MissingModuleVersion => Self::not_found(told),
+            CannotManage::NameTaken
+            | CannotManage::ModuleNameTaken
+            | CannotManage::NothingToPublish
+            | CannotManage::AlreadyCurrent => Self::new(StatusCode::CONFLICT, told),
+            CannotManage::ModuleInUse | CannotManage::TooManyModuleVersions => {
+                Self::new(StatusCode::PRECONDITION_FAILED, told)
+            }
+            CannotManage::TooManyModules => Self::new(StatusCode::FORBIDDEN, told),
             CannotManage::TooMany => Self::new(StatusCode::FORBIDDEN, told)
                 .code("actions_cardinality_custom_phone_provider_not_allowed"),
             CannotManage::Invalid(fault) => Self::invalid_body(&fault),

@@ -11,6 +11,7 @@
 mod actions;
 mod gate;
 mod logs;
+mod modules;
 mod page;
 mod providers;
 mod recorded;
@@ -60,7 +61,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(triggers::list))
         .routes(routes!(triggers::bindings, triggers::bind))
         .routes(routes!(triggers::execution))
-        .routes(routes!(triggers::modules))
+        .routes(routes!(modules::list, modules::create))
+        .routes(routes!(modules::show, modules::change, modules::remove))
+        .routes(routes!(modules::uses))
+        .routes(routes!(modules::roll_back))
+        .routes(routes!(modules::versions, modules::publish))
+        .routes(routes!(modules::version))
         .routes(routes!(logs::list))
         .routes(routes!(logs::show))
         .routes(routes!(settings::show, settings::change))

@@ -1,4 +1,4 @@
-//! The trigger, what is bound to it, what ran for it, and the modules that there are not.
+//! The trigger, what is bound to it, and what ran for it.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use phonebox::store::{Attempt, Binding, Notification};
 use phonebox::{BindingRef, ManagedAction, NotificationId, Scope, Status};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::actions::{Paged, Shown, uuid};
@@ -282,19 +282,4 @@ pub(super) async fn execution(
     let found = tenant.notification(id.ok_or_else(missing)?).await?;
     let notification = found.ok_or_else(missing)?;
     Ok(Json(Execution::new(&notification)).into_response())
-}
-
-/// There are none.
-#[utoipa::path(get, path = "/actions/modules", operation_id = "management_list_modules", tag = "management", params(Paged),
-    responses((status = 200, description = "None", body = Object)))]
-pub(super) async fn modules(
-    State(app): State<App>,
-    managing: Managing,
-    Query(paged): Query<Paged>,
-) -> Result<Response, Refusal> {
-    managing.tenant(&app, Scope::ReadActions)?;
-    let Page { page, per_page } = Page::new(paged.page, paged.per_page)?;
-    // Here Auth0 does not leave out what is zero.
-    let none = json!({ "modules": [], "total": 0, "page": page, "per_page": per_page });
-    Ok(Json(none).into_response())
 }

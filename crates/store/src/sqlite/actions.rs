@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::drafts::{DRAFT, draft, remove_unused};
+use super::modules::put_used;
 use super::{sql, time};
 use crate::row::{
     ActionItem, ApiKey, Binding, Deploy, Expected, NewVersion, PutBinding, SigningKey, TenantItem,
@@ -29,6 +30,7 @@ pub(super) fn deploy(
         digest,
         component,
         definition,
+        modules,
         built_at,
     } = &deploy.version;
     if let Some(component) = component {
@@ -84,6 +86,7 @@ pub(super) fn deploy(
         deployed(connection, tenant, name)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     put_live(connection, tenant, name, &deploy.secrets)?;
     put_held(connection, tenant, version.id, &deploy.held)?;
+    put_used(connection, tenant, version.id, modules)?;
     if let Some(draft) = &deploy.draft {
         let action: [u8; 16] = connection
             .prepare_cached(
@@ -106,6 +109,7 @@ pub(super) fn deploy(
                 |row| row.get(0),
             )?;
         put_held(connection, tenant, action, &draft.secrets)?;
+        put_used(connection, tenant, action, modules)?;
     }
     connection
         .prepare_cached(
@@ -186,6 +190,7 @@ fn remove_oldest(
         .collect::<Result<_, _>>()?;
     for version in removed {
         put_held(connection, tenant, version, &[])?;
+        put_used(connection, tenant, version, &[])?;
     }
     Ok(())
 }
@@ -348,7 +353,7 @@ pub(super) fn tenants(
     connection
         .prepare_cached(&format!(
             "WITH known (name) AS (
-                SELECT tenant FROM action UNION SELECT tenant FROM secret
+                SELECT tenant FROM action UNION SELECT tenant FROM secret UNION SELECT tenant FROM module
                 UNION SELECT tenant FROM phone_provider UNION SELECT tenant FROM phone_template
                 UNION SELECT tenant FROM settings
                 UNION SELECT tenant FROM api_key WHERE tenant IS NOT NULL

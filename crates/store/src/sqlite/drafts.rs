@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::actions::{action, held_secrets, put_artifact, put_held, put_live, secrets};
+use super::modules::put_used;
 use super::{sql, time};
 use crate::row::{
     Build, ChangeAction, Changed, CreateAction, Created, Draft, Ended, PutDraft, Removed, Rename,
@@ -56,6 +57,7 @@ pub(super) fn create(
         return Ok(Created::NameTaken);
     }
     put_held(connection, tenant, *id, &draft.secrets)?;
+    put_used(connection, tenant, *id, &draft.modules)?;
     let item = action(connection, tenant, *id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     Ok(Created::Yes(Box::new(item)))
 }
@@ -114,6 +116,7 @@ pub(super) fn change(
                 sql(now)
             ])?;
         put_held(connection, tenant, id, &draft.secrets)?;
+        put_used(connection, tenant, id, &draft.modules)?;
         remove_unused(connection, tenant)?;
     }
     let item = action(connection, tenant, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -164,12 +167,14 @@ pub(super) fn remove(
     if bound && !force {
         return Ok(Removed::InUse);
     }
-    connection
-        .prepare_cached(
-            "DELETE FROM held_secret WHERE tenant = ?1
-             AND (holder = ?2 OR holder IN (SELECT id FROM version WHERE tenant = ?1 AND action = ?3))",
-        )?
-        .execute(params![tenant, id, name])?;
+    for held in ["held_secret", "module_use"] {
+        connection
+            .prepare_cached(&format!(
+                "DELETE FROM {held} WHERE tenant = ?1
+                 AND (holder = ?2 OR holder IN (SELECT id FROM version WHERE tenant = ?1 AND action = ?3))"
+            ))?
+            .execute(params![tenant, id, name])?;
+    }
     for remove in [
         "DELETE FROM secret WHERE tenant = ?1 AND action = ?2",
         "DELETE FROM action WHERE tenant = ?1 AND name = ?2",

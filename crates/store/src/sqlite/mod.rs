@@ -3,6 +3,7 @@
 mod actions;
 mod drafts;
 mod log;
+mod modules;
 mod phone;
 mod queue;
 mod sealed;
@@ -24,12 +25,12 @@ use crate::driver::{Answer, Driver};
 use crate::error::StoreError;
 use crate::log::{LogEntry, LogId, LogItem, Logs};
 use crate::row::{
-    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, Changed, Claim,
-    ClaimMessages, Claimed, CreateAction, Created, Deploy, Depth, Ended, Filter, Item, Lease,
-    Message, NewPhoneProvider, NewPhoneTemplate, Node, Notification, PatchPhoneProvider,
-    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
-    Received, Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version,
-    Webhook,
+    Accept, Accepted, ActionItem, ApiKey, Attempt, Binding, ChangeAction, ChangeModule, Changed,
+    ChangedModule, Claim, ClaimMessages, Claimed, CreateAction, CreateModule, Created, Deploy,
+    Depth, Ended, Filter, Item, Lease, Message, Module, ModuleUse, ModuleVersion, NewPhoneProvider,
+    NewPhoneTemplate, Node, Notification, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider,
+    PhoneTemplate, Place, PublishModule, Published, PutBinding, PutWebhook, Receipt, Received,
+    Removed, Sealed, SigningKey, Stands, TenantItem, Then, ToBuild, Told, Version, Webhook,
 };
 use crate::time::{Clock, Time};
 
@@ -481,6 +482,69 @@ impl Driver for Sqlite {
     fn held_secrets(&self, tenant: &str, holder: [u8; 16]) -> Answer<'_, Vec<(String, Vec<u8>)>> {
         let tenant = tenant.to_owned();
         Box::pin(self.read(move |connection| actions::held_secrets(connection, &tenant, holder)))
+    }
+
+    fn create_module(&self, tenant: &str, create: CreateModule) -> Answer<'_, Created<Module>> {
+        let tenant = tenant.to_owned();
+        Box::pin(
+            self.write_new(move |connection, now| {
+                modules::create(connection, now, &tenant, &create)
+            }),
+        )
+    }
+
+    fn modules(&self, tenant: &str) -> Answer<'_, Vec<Module>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| modules::modules(connection, &tenant)))
+    }
+
+    fn module(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<Module>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| modules::module(connection, &tenant, id)))
+    }
+
+    fn change_module(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        change: ChangeModule,
+    ) -> Answer<'_, ChangedModule> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, now| {
+            modules::change(connection, now, &tenant, id, &change)
+        }))
+    }
+
+    fn remove_module(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Removed> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write(move |connection, _| modules::remove(connection, &tenant, id)))
+    }
+
+    fn publish_module(
+        &self,
+        tenant: &str,
+        id: [u8; 16],
+        publish: PublishModule,
+    ) -> Answer<'_, Published> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.write_new(move |connection, now| {
+            modules::publish(connection, now, &tenant, id, &publish)
+        }))
+    }
+
+    fn module_versions(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Vec<ModuleVersion>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| modules::versions(connection, &tenant, id)))
+    }
+
+    fn module_version(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Option<ModuleVersion>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| modules::version(connection, &tenant, id)))
+    }
+
+    fn module_uses(&self, tenant: &str, id: [u8; 16]) -> Answer<'_, Vec<ModuleUse>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read(move |connection| modules::uses(connection, &tenant, id)))
     }
 
     fn put_secret(

@@ -166,6 +166,44 @@ CREATE TABLE version (
 CREATE INDEX version_of_source ON version (tenant, source);
 CREATE INDEX version_of_digest ON version (tenant, digest);
 
+-- Code that actions share. The row is what is worked on.
+CREATE TABLE module (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 1,            -- counts its changes
+    code TEXT NOT NULL,
+    definition TEXT NOT NULL,                       -- what else there is to it
+    same_as INTEGER,                                -- the number of the version that it is the same as
+    PRIMARY KEY (tenant, id),
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE module_version (
+    tenant TEXT NOT NULL,
+    module BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    code TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, module, number),
+    UNIQUE (tenant, id),
+    FOREIGN KEY (tenant, module) REFERENCES module (tenant, id) ON DELETE CASCADE
+) STRICT;
+
+-- The module's versions that a draft is to have, or that an action's version has.
+CREATE TABLE module_use (
+    tenant TEXT NOT NULL,
+    holder BLOB NOT NULL CHECK (length(holder) = 16), -- an action's id, or a version's
+    version BLOB NOT NULL,
+    PRIMARY KEY (tenant, holder, version),
+    FOREIGN KEY (tenant, version) REFERENCES module_version (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX module_use_of ON module_use (tenant, version);
+
 -- The action that a tenant's notifications go to.
 CREATE TABLE binding (
     tenant TEXT NOT NULL PRIMARY KEY,
@@ -187,10 +225,10 @@ CREATE TABLE secret (
     PRIMARY KEY (tenant, action, name)
 ) STRICT;
 
--- What a draft is to have once it is deployed, and what a version had when it was.
+-- What a draft is to have once it is deployed, and what a version had when it was. The same of modules.
 CREATE TABLE held_secret (
     tenant TEXT NOT NULL,
-    holder BLOB NOT NULL CHECK (length(holder) = 16), -- an action's id, or a version's
+    holder BLOB NOT NULL CHECK (length(holder) = 16), -- an action's id or a module's, or one of a version of either
     name TEXT NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (tenant, holder, name)

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use phonebox_contract::Status;
 use phonebox_store::{
-    About, Accept, Accepted, ActionItem, ApiKey, Build, ChangeAction, Changed, ClaimMessages,
-    CreateAction, Created, Deploy, Depth, Ended, Expected, Filter, FollowingDraft, Lease, LogEntry,
-    LogItem, Logs, Matches, Message, NewPhoneProvider, NewPhoneTemplate, PatchPhoneProvider,
-    PatchPhoneTemplate, PhoneProvider, PhoneTemplate, Place, PutBinding, PutWebhook, Receipt,
-    Received, Removed, Rename, Sealed, SigningKey, Store, TenantItem, Then, Told, What,
+    About, Accept, Accepted, ActionItem, ApiKey, Build, ChangeAction, ChangeModule, Changed,
+    ChangedModule, ClaimMessages, CreateAction, CreateModule, Created, Deploy, Depth, Ended,
+    Expected, Filter, FollowingDraft, Lease, LogEntry, LogItem, Logs, Matches, Message,
+    NewPhoneProvider, NewPhoneTemplate, PatchPhoneProvider, PatchPhoneTemplate, PhoneProvider,
+    PhoneTemplate, Place, PublishModule, Published, PutBinding, PutWebhook, Receipt, Received,
+    Removed, Rename, Sealed, SigningKey, Store, TenantItem, Then, Told, What,
 };
 
 use crate::harness::{
@@ -56,6 +57,7 @@ conformance!(
         what_is_deployed_is_what_was_expected,
         one_action_of_a_tenant_is_bound,
         actions_are_made_one_of_a_name,
+        modules_are_published_and_stay_while_something_has_them,
         a_draft_is_built_and_what_came_too_late_is_dropped,
         the_longest_waiting_draft_is_built_first,
         an_action_is_renamed_with_all_that_it_has,
@@ -694,6 +696,158 @@ async fn create(fresh: &Fresh, tenant: &str, name: &str, source: u8) -> ActionIt
         Created::Yes(item) => *item,
         other => panic!("{other:?}"),
     }
+}
+
+pub(crate) async fn modules_are_published_and_stay_while_something_has_them(fresh: Fresh) {
+    let Fresh { store, .. } = &fresh;
+    let secrets = |text: &str| vec![("KEY".to_owned(), text.as_bytes().to_vec())];
+    let create = |name: &str, most| CreateModule {
+        id: id(name),
+        name: name.to_owned(),
+        code: "one".to_owned(),
+        definition: "{}".to_owned(),
+        secrets: secrets("of the draft"),
+        most,
+    };
+    let made = store.create_module("acme", create("words", 2)).await;
+    let Created::Yes(module) = made.unwrap() else {
+        panic!("it is the first");
+    };
+    assert_eq!((module.revision, module.latest), (1, None));
+    assert!(!module.all_published());
+    let again = CreateModule {
+        id: id("another id"),
+        ..create("words", 2)
+    };
+    let again = store.create_module("acme", again).await.unwrap();
+    assert_eq!(again, Created::NameTaken);
+    let many = store
+        .create_module("acme", create("more", 1))
+        .await
+        .unwrap();
+    assert_eq!(many, Created::TooMany);
+    let others = store.create_module("other", create("words", 1)).await;
+    assert!(matches!(others.unwrap(), Created::Yes(_)));
+
+    // Each version is what the draft was, with its secrets, and there is none of the same twice.
+    let publish = |version: &str, revision| PublishModule {
+        id: id(version),
+        revision,
+        were: secrets("of the draft"),
+        secrets: secrets(version),
+        most: 2,
+    };
+    let published = async |publish: PublishModule| {
+        let published = store.publish_module("acme", id("words"), publish).await;
+        published.unwrap()
+    };
+    let Published::Yes(first) = published(publish("v1", 1)).await else {
+        panic!("it is new");
+    };
+    assert_eq!(
+        (first.number, &*first.code, &*first.name),
+        (1, "one", "words")
+    );
+    assert_eq!(published(publish("v2", 1)).await, Published::Nothing);
+    let change = |revision, code: &str, same_as| ChangeModule {
+        revision,
+        were: secrets("of the draft"),
+        code: code.to_owned(),
+        definition: "{}".to_owned(),
+        secrets: secrets("of the draft"),
+        same_as,
+    };
+    let changed = async |change: ChangeModule| {
+        let changed = store.change_module("acme", id("words"), change).await;
+        changed.unwrap()
+    };
+    let ChangedModule::Yes(module) = changed(change(1, "two", None)).await else {
+        panic!("nobody else changed it");
+    };
+    assert!(!module.all_published());
+    assert_eq!(
+        changed(change(1, "three", None)).await,
+        ChangedModule::Meanwhile
+    );
+    let other = ChangeModule {
+        were: secrets("others"),
+        ..change(2, "three", None)
+    };
+    assert_eq!(changed(other).await, ChangedModule::Meanwhile);
+    assert_eq!(published(publish("v2", 1)).await, Published::Meanwhile);
+    assert!(matches!(
+        published(publish("v2", 2)).await,
+        Published::Yes(_)
+    ));
+    changed(change(2, "one", Some(1))).await;
+    assert_eq!(published(publish("v3", 3)).await, Published::TooMany);
+    let missing = store.publish_module("other", id("v1"), publish("v3", 1));
+    assert_eq!(missing.await.unwrap(), Published::Missing);
+    let versions = store.module_versions("acme", id("words")).await.unwrap();
+    let numbers: Vec<_> = versions.iter().map(|version| version.number).collect();
+    assert_eq!(numbers, [2, 1]);
+    let module = store.module("acme", id("words")).await.unwrap().unwrap();
+    assert_eq!((module.same_as, module.latest), (Some(1), Some(2)));
+    assert_eq!(store.modules("acme").await.unwrap(), [module]);
+    assert_eq!(
+        store.module_version("acme", id("v1")).await.unwrap(),
+        Some(*first)
+    );
+    assert_eq!(store.module_version("other", id("v1")).await.unwrap(), None);
+    let held = store.held_secrets("acme", id("v1")).await.unwrap();
+    assert_eq!(held, secrets("v1"));
+
+    // A draft has it, then what is deployed, and then an earlier version alone, which needs it not.
+    let remove = async || store.remove_module("acme", id("words")).await.unwrap();
+    let mut having = draft(1);
+    having.modules = vec![id("v1"), id("not there")];
+    let create = CreateAction {
+        id: id("sms"),
+        name: "sms".to_owned(),
+        draft: having,
+        deploy: false,
+        most: 1,
+    };
+    store.create_action("acme", create).await.unwrap();
+    assert_eq!(remove().await, Removed::InUse);
+    assert_eq!(store.module_uses("acme", id("words")).await.unwrap(), []);
+    let mut deployed = deploy("sms", 2);
+    deployed.version.modules = vec![id("v1")];
+    store.deploy("acme", deployed).await.unwrap().unwrap();
+    let uses = store.module_uses("acme", id("words")).await.unwrap();
+    let [deployed] = &uses[..] else {
+        panic!("{uses:?}");
+    };
+    assert_eq!(
+        (deployed.action, deployed.version, deployed.number),
+        (id("sms"), id("v1"), 1)
+    );
+    let item = store.action_named("acme", "sms").await.unwrap().unwrap();
+    let change = ChangeAction {
+        revision: item.draft.revision,
+        secrets: Vec::new(),
+        name: None,
+        draft: Some(draft(3)),
+        deploy: false,
+    };
+    store
+        .change_action("acme", id("sms"), change)
+        .await
+        .unwrap();
+    assert_eq!(remove().await, Removed::InUse);
+    store
+        .deploy("acme", deploy("sms", 4))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(remove().await, Removed::Yes("words".to_owned()));
+    assert_eq!(remove().await, Removed::Missing);
+    for holder in ["words", "v1", "v2"] {
+        let held = store.held_secrets("acme", id(holder)).await.unwrap();
+        assert_eq!(held, [], "{holder}");
+    }
+    assert!(store.roll_back("acme", "sms", 1).await.unwrap());
+    assert_eq!(store.modules("other").await.unwrap().len(), 1);
 }
 
 pub(crate) async fn actions_are_made_one_of_a_name(fresh: Fresh) {

@@ -145,6 +145,7 @@ pub(crate) fn deploy(action: &str, digest: u8) -> Deploy {
             digest: [digest; 32],
             component: Some(vec![digest; 3]),
             definition: "{}".to_owned(),
+            modules: Vec::new(),
             built_at: None,
         },
         secrets: Vec::new(),
@@ -177,6 +178,7 @@ pub(crate) fn draft(source: u8) -> PutDraft {
         source: [source; 32],
         content: Some(vec![source; 3]),
         definition: format!("{{\"of\":{source}}}"),
+        modules: Vec::new(),
         secrets: Vec::new(),
     }
 }

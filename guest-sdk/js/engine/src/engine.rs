@@ -21,6 +21,9 @@ const FILE: &str = "action.js";
 /// Put around a source, so that its first line is line 1: a script cannot begin with line 0, but it can with -1.
 const BEFORE: &str = "\n(function (exports, require, module, __filename, __dirname) {\n";
 const AFTER: &str = "\n})";
+/// The same around a module that actions share: it has its secrets in `actions`.
+const BEFORE_MODULE: &str =
+    "\n(function (exports, require, module, __filename, __dirname, actions) {\n";
 
 /// The parts of the prelude, in order.
 const PRELUDE: &[(&str, &str)] = &[
@@ -125,8 +128,19 @@ impl Engine {
         }
     }
 
-    pub(crate) fn load(&self, source: &str) -> Result<(), BuildError> {
+    pub(crate) fn load(
+        &self,
+        source: &str,
+        modules: &[(String, String)],
+    ) -> Result<(), BuildError> {
         self.call(|ctx, internals| {
+            for (name, source) in modules {
+                let file = format!("actions:{name}");
+                let body = evaluate(ctx, &file, &format!("{BEFORE_MODULE}{source}{AFTER}"), -1)?;
+                internals
+                    .get::<_, Function<'_>>("addModule")?
+                    .call::<_, ()>((file, body))?;
+            }
             let module: Function<'_> =
                 evaluate(ctx, FILE, &format!("{BEFORE}{source}{AFTER}"), -1)?;
             internals
@@ -273,6 +287,7 @@ fn tell<'js>(internals: &Object<'js>, error: CaughtError<'js>) -> BuildError {
             return BuildError {
                 id: "engine".to_owned(),
                 message,
+                module: None,
                 line: None,
                 column: None,
             };
@@ -287,6 +302,7 @@ fn tell<'js>(internals: &Object<'js>, error: CaughtError<'js>) -> BuildError {
             message: told.get(1)?,
             line: told.get(2)?,
             column: told.get(3)?,
+            module: told.get(4)?,
         })
     };
     // Where there is no memory or stack left to describe it with, or the action took away what that needs, it is told as the
@@ -294,6 +310,7 @@ fn tell<'js>(internals: &Object<'js>, error: CaughtError<'js>) -> BuildError {
     describe().unwrap_or(BuildError {
         id: "engine".to_owned(),
         message,
+        module: None,
         line: None,
         column: None,
     })

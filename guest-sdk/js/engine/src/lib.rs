@@ -33,8 +33,8 @@ use engine::Engine;
 struct Guest;
 
 impl bindings::Guest for Guest {
-    fn load(source: String) -> Result<(), BuildError> {
-        engine::with(|engine| engine.load(&source))
+    fn load(source: String, modules: Vec<(String, String)>) -> Result<(), BuildError> {
+        engine::with(|engine| engine.load(&source, &modules))
     }
 
     fn pause() {

@@ -357,7 +357,7 @@ impl Action {
             return Some(why_not(triggers.first().copied().unwrap_or("no trigger")));
         }
         if !self.modules.is_empty() {
-            return Some("it uses modules of Auth0's (`actions:…`), which phonebox does not have: put their code into the action's own".to_owned());
+            return Some("it has modules (`actions:…`), and those are not imported: import it with auth0-deploy-cli, which makes them, too".to_owned());
         }
         if self.code.is_empty() {
             return Some("it has no code".to_owned());

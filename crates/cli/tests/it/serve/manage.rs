@@ -80,7 +80,7 @@ impl Server {
         self.is_built(&made).await
     }
 
-    async fn changed(&self, action: &Value, more: Value) -> Value {
+    pub(super) async fn changed(&self, action: &Value, more: Value) -> Value {
         let changed = self.told("PATCH", &at(action, ""), more, 200).await;
         self.is_built(&changed).await
     }
@@ -566,7 +566,7 @@ async fn w05_what_is_not_as_it_must_be_is_refused() {
         (json!({ "runtime": "deno" }), "node22"),
         (
             json!({ "modules": [{ "module_id": "m" }] }),
-            "there are no modules",
+            "number 1 is no published version",
         ),
         (json!({ "code": "x".repeat(102_401) }), "may have 102400"),
         (

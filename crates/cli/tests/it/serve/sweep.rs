@@ -10,6 +10,7 @@ use phonebox::Scope;
 use serde_json::{Value, json};
 
 use super::manage::{ACTIONS, GATE, TRIGGER, at, code, probe};
+use super::modules::MODULES;
 use super::openapi::{Operation, operations};
 use super::phone::{PROVIDERS, TEMPLATES};
 use super::webhook::Receiver;
@@ -32,12 +33,16 @@ const OTHERWISE: &[(&str, u16)] = &[
 type Names = HashMap<&'static str, String>;
 
 /// What is sent to an operation that has a body: something that it takes.
-fn body(operation: &Operation) -> Bytes {
+fn body(operation: &Operation, names: &Names) -> Bytes {
     let body = match &*operation.id {
         "management_change_action" => json!({ "phonebox": { "limits": { "deadline_ms": 5000 } } }),
         "management_put_module" => return probe("").into(),
         "management_test_action" => json!({ "payload": { "event": event()["event"] } }),
         "management_deploy_version" => json!({ "update_draft": true }),
+        "management_change_module" => json!({ "code": "exports.x = 1;" }),
+        "management_roll_back_module" => {
+            json!({ "module_version_id": names["versions/{module_version}"] })
+        }
         "management_bind" => json!({ "bindings": [] }),
         "change_phone_provider" => json!({ "configuration": { "delivery_methods": ["text"] } }),
         "change_phone_template" => json!({ "content": { "body": { "text": "Another" } } }),
@@ -149,6 +154,8 @@ impl Server {
         let bind =
             json!({ "bindings": [{ "ref": { "type": "action_id", "value": action["id"] } }] });
         let bound = self.told("PATCH", TRIGGER, bind, 200).await;
+        let module = json!({ "name": name, "code": "exports.x = 0;", "publish": true });
+        let module = self.told("POST", MODULES, module, 201).await;
         let provider = json!({ "name": "custom", "credentials": {} });
         let provider = self.told("POST", PROVIDERS, provider, 201).await;
         let template = json!({ "type": "otp_verify", "content": { "body": { "text": "Hello" } } });
@@ -177,6 +184,11 @@ impl Server {
             ("actions/{name}", name),
             ("secrets/{secret}", secret),
             ("versions/{version}", text(&version["id"])),
+            ("modules/{id}", text(&module["id"])),
+            (
+                "versions/{module_version}",
+                text(&module["latest_version"]["id"]),
+            ),
             ("bindings", text(&bound["bindings"][0]["id"])),
             ("executions/{id}", execution.join("-")),
             (EVERYBODYS, "custom-phone-provider".to_owned()),
@@ -262,7 +274,7 @@ async fn w01_what_another_tenant_has_is_nobodys() {
                 let ask = async |names: Names| {
                     let path = path(operation, &names);
                     let headers = [("authorization", &**bearer)];
-                    let body = body(operation);
+                    let body = body(operation, &names);
                     let told = other.is_told(&headers, &operation.method, &path, body);
                     let told = told.await;
                     assert_eq!(
@@ -285,7 +297,7 @@ async fn w01_what_another_tenant_has_is_nobodys() {
                 let headers = [("authorization", &**bearer), ("phonebox-tenant", "acme")];
                 let path = path(operation, &theirs);
                 let told = other
-                    .is_told(&headers, &operation.method, &path, body(operation))
+                    .is_told(&headers, &operation.method, &path, body(operation, &theirs))
                     .await;
                 assert!(
                     told.status == 403 && told.body.contains("\"another_tenant\""),
@@ -359,7 +371,7 @@ async fn w01_what_another_tenant_has_is_nobodys() {
             server.is_built(&action).await;
         }
         let path = path(operation, &theirs);
-        let answer = server.try_ask(&operation.method, &path, &[], body(operation));
+        let answer = server.try_ask(&operation.method, &path, &[], body(operation, &theirs));
         let answer = answer.await.unwrap();
         assert!(
             matches!(answer.status, 200..300 | 409),

@@ -2,6 +2,7 @@
 
 use phonebox_contract::BuildError;
 
+use super::super::{MODULE, Module};
 use super::located;
 use super::reader::{Reader, Token, is_name};
 
@@ -71,7 +72,11 @@ impl Mistakes {
 const HANDLER: &str = "exports.onExecuteCustomPhoneProvider = async function(event, api) { }";
 
 /// What an error of the engine's is in words that say how to mend it, where it is one that those who come from Auth0 make often.
-pub fn explain(source: &str, error: BuildError) -> BuildError {
+pub fn explain(source: &str, modules: &[Module], error: BuildError) -> BuildError {
+    let file = error.file.as_deref();
+    let name = file.and_then(|file| file.strip_prefix(MODULE));
+    let module = modules.iter().find(|module| name == Some(&module.name));
+    let source = module.map_or(source, |module| &module.code);
     let Some(line) = error.line.filter(|_| error.id == "syntax_error") else {
         return error;
     };

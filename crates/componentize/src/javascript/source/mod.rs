@@ -14,10 +14,10 @@ use phonebox_contract::BuildError;
 use self::mistakes::Mistakes;
 use self::origins::{implied, is_region, origins};
 use self::reader::{Reader, Token};
-use self::required::{PACKAGES, absence, has, unavailable};
+use self::required::{PACKAGES, Requires, absence, has, unavailable};
 use self::secrets::Reads;
 use super::map::{Map, is_packaged};
-use super::{SOURCE_LIMIT, too_large};
+use super::{MODULE, Module, SOURCE_LIMIT, module_secret, too_large};
 
 pub use self::mistakes::explain;
 pub use self::part::wants_bundling;
@@ -34,7 +34,8 @@ const ORIGINS: usize = 64;
 pub struct Source {
     /// The https origins that stand in its texts, each once, in their order.
     pub origins: Vec<String>,
-    /// The secrets that it reads by a name that stands in it, each once, with where it does so first.
+    /// The secrets that it reads by a name that stands in it, each once, with where it does so first. A module's are
+    /// [called](super::module_secret) as they are set.
     pub secrets: Vec<(String, At)>,
     /// What is likely not meant, though it is JavaScript.
     pub mistakes: Vec<BuildError>,
@@ -45,7 +46,7 @@ pub struct Source {
 /// A line of a source.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct At {
-    /// The author's file, of a bundle.
+    /// The author's file, of a bundle, or the module, as `actions:NAME`.
     pub file: Option<String>,
     /// Its line, from 1.
     pub line: u32,
@@ -60,36 +61,99 @@ impl fmt::Display for At {
     }
 }
 
-/// Reads a source, and which npm packages it was written for, as `name` or `name@version`, without running it.
-pub fn examine<D: AsRef<str>>(source: &str, dependencies: &[D]) -> Result<Source, Vec<BuildError>> {
-    read(source, None, dependencies)
-}
-
-/// Reads a bundle. What it says of itself is what its author's files say: a package may name any origin and mean nothing by it.
-pub fn examine_bundle(source: &str, map: &Map<'_>) -> Result<Source, Vec<BuildError>> {
-    let bundled: [&str; 0] = [];
-    let mut found = read(source, Some(map), &bundled).map_err(|errors| {
-        let told = errors.into_iter().map(|error| map.tell(error));
-        told.collect::<Vec<_>>()
-    })?;
-    found.mistakes = found
-        .mistakes
-        .into_iter()
-        .map(|one| map.tell(one))
-        .collect();
-    Ok(found)
-}
-
-fn read<D: AsRef<str>>(
+/// Reads a source and its modules, and which npm packages they were written for, as `name` or `name@version`, without running
+/// them. Gives what all of them say.
+pub fn examine<D: AsRef<str>>(
     source: &str,
-    map: Option<&Map<'_>>,
+    modules: &[Module],
     dependencies: &[D],
 ) -> Result<Source, Vec<BuildError>> {
-    if source.len() > SOURCE_LIMIT {
-        return Err(vec![too_large(source.len())]);
+    read_all(source, None, modules, dependencies)
+}
+
+/// The same for a bundle. What it says of itself is what its author's files say: a package may name any origin and mean nothing
+/// by it.
+pub fn examine_bundle(
+    source: &str,
+    map: &Map<'_>,
+    modules: &[Module],
+) -> Result<Source, Vec<BuildError>> {
+    let bundled: [&str; 0] = [];
+    read_all(source, Some(map), modules, &bundled)
+}
+
+fn read_all<D: AsRef<str>>(
+    source: &str,
+    map: Option<&Map<'_>>,
+    modules: &[Module],
+    dependencies: &[D],
+) -> Result<Source, Vec<BuildError>> {
+    let of_modules = modules.iter().map(|module| module.code.len());
+    let length = of_modules.sum::<usize>() + source.len();
+    if length > SOURCE_LIMIT {
+        return Err(vec![too_large(length)]);
     }
     let absent = dependencies.iter().map(AsRef::as_ref);
     let mut errors: Vec<_> = absent.filter_map(unavailable).take(ERRORS).collect();
+    let known: Vec<_> = modules.iter().map(|module| &*module.name).collect();
+    let mut all = Source::default();
+    let own = |error| match map {
+        Some(map) => map.tell(error),
+        None => error,
+    };
+    match read(source, map, Requires::Modules(&known)) {
+        Ok(found) => {
+            let mistakes = found.mistakes.into_iter().map(own).collect();
+            all = Source { mistakes, ..found };
+        }
+        Err(more) => errors.extend(more.into_iter().map(own)),
+    }
+    for module in modules {
+        match read(&module.code, None, Requires::NoModules) {
+            Ok(found) => all.take(found, &module.name),
+            Err(more) => errors.extend(more.into_iter().map(|error| within(&module.name, error))),
+        }
+    }
+    if errors.is_empty() {
+        Ok(all)
+    } else {
+        errors.truncate(ERRORS);
+        Err(errors)
+    }
+}
+
+/// An error that is in a module's source.
+fn within(module: &str, error: BuildError) -> BuildError {
+    BuildError {
+        file: Some(shown(&format!("{MODULE}{module}"))),
+        ..error
+    }
+}
+
+impl Source {
+    /// Adds what a module's source says.
+    fn take(&mut self, found: Self, module: &str) {
+        for origin in found.origins {
+            if self.origins.len() < ORIGINS && !self.origins.contains(&origin) {
+                self.origins.push(origin);
+            }
+        }
+        let file = Some(shown(&format!("{MODULE}{module}")));
+        let secrets = found.secrets.into_iter().map(|(name, at)| {
+            let file = file.clone();
+            (module_secret(module, &name), At { file, ..at })
+        });
+        self.secrets.extend(secrets);
+        let mistakes = found.mistakes.into_iter();
+        self.mistakes
+            .extend(mistakes.map(|mistake| within(module, mistake)));
+        self.requests |= found.requests;
+    }
+}
+
+/// Reads one source.
+fn read(source: &str, map: Option<&Map<'_>>, may: Requires<'_>) -> Result<Source, Vec<BuildError>> {
+    let mut errors = Vec::new();
     if let Some(at) = source.find('\0') {
         errors.push(located(
             source,
@@ -106,7 +170,10 @@ fn read<D: AsRef<str>>(
     let mut redefined = false;
     let mut regions = Vec::new();
     let mut mistakes = Mistakes::default();
-    let mut reads = Reads::default();
+    let mut reads = Reads::of(match may {
+        Requires::Modules(_) => "event",
+        Requires::NoModules => "actions",
+    });
     // The last four tokens before this one.
     let mut before = [Token::Start; 4];
     let mut cursor = Cursor::default();
@@ -171,11 +238,11 @@ fn read<D: AsRef<str>>(
         .collect();
     found.mistakes = mistakes.tell(source);
     if !redefined {
-        let absent = required.into_iter().filter(|(name, _)| !has(name));
+        let absent = required.into_iter().filter(|(name, _)| !has(name, may));
         let room = ERRORS.saturating_sub(errors.len());
         errors.extend(
             absent
-                .map(|(name, at)| absence(source, name, at))
+                .map(|(name, at)| absence(source, name, at, may))
                 .take(room),
         );
     }
@@ -260,7 +327,7 @@ mod tests {
         "#;
         let none: [&str; 0] = [];
         assert_eq!(
-            examine(source, &none).unwrap().origins,
+            examine(source, &[], &none).unwrap().origins,
             [
                 "https://api.twilio.com",
                 "https://api.example.com:8443",
@@ -282,7 +349,7 @@ mod tests {
             secrets,
             mistakes,
             ..
-        } = examine_bundle(&source, &map).unwrap();
+        } = examine_bundle(&source, &map, &[]).unwrap();
         assert_eq!(origins, ["https://own.example"]);
         let secrets: Vec<_> = secrets
             .iter()
@@ -298,14 +365,14 @@ mod tests {
             "{mistake}"
         );
         let source = format!("{packaged}\nrequire('./gone');\n");
-        let errors = examine_bundle(&source, &map).unwrap_err();
+        let errors = examine_bundle(&source, &map, &[]).unwrap_err();
         assert_eq!(errors[0].file.as_deref(), Some("src/a.ts"), "{errors:?}");
     }
 
     #[test]
     fn packages_have_origins_of_their_own() {
         let none: [&str; 0] = [];
-        let of = |source| examine(source, &none).unwrap().origins;
+        let of = |source| examine(source, &[], &none).unwrap().origins;
         let twilio = ["https://api.twilio.com", "https://verify.twilio.com"];
         assert_eq!(of("const twilio = require('twilio');"), twilio);
         let sns = "const { SNSClient } = require('@aws-sdk/client-sns'); new SNSClient({ region: 'eu-central-1', x: 'us-gov-west-1', y: 'a-b-1' })";
@@ -329,7 +396,7 @@ mod tests {
             "crypto@17.7.1",
             "@acme/sms@1.0.0",
         ];
-        let errors = examine(source, &asked).unwrap_err();
+        let errors = examine(source, &[], &asked).unwrap_err();
         let told: Vec<_> = errors
             .iter()
             .map(|error| (error.id.as_str(), error.line, error.column))
@@ -356,7 +423,7 @@ mod tests {
         let bundled =
             "(function(require, module) { require('./inner') })(load, {}); exports.x = 1;";
         let none: [&str; 0] = [];
-        assert_eq!(examine(bundled, &none), Ok(Source::default()));
+        assert_eq!(examine(bundled, &[], &none), Ok(Source::default()));
     }
 
     #[test]
@@ -369,7 +436,7 @@ mod tests {
               module.secrets.K; secrets.get(L); const { M } = event; ({ N: 1 });
             };";
         let none: [&str; 0] = [];
-        let found = examine(source, &none).unwrap().secrets;
+        let found = examine(source, &[], &none).unwrap().secrets;
         let found: Vec<_> = found
             .iter()
             .map(|(name, at)| (name.as_str(), at.line))
@@ -395,7 +462,7 @@ mod tests {
         let source = "const a = event.secret.TOKEN;\nconst b = 'to ${name}', c = `to ${name}`, d = '$ {}', e = '${', f = \"${x}\";\n\
                       event.secrets.A; my.secret; // event.secret '${no}'\n";
         let none: [&str; 0] = [];
-        let found = examine(source, &none).unwrap();
+        let found = examine(source, &[], &none).unwrap();
         let told: Vec<_> = found
             .mistakes
             .iter()
@@ -412,7 +479,7 @@ mod tests {
         );
         assert!(!found.requests);
         for source in ["await fetch(url)", "const axios = require('axios');"] {
-            assert!(examine(source, &none).unwrap().requests, "{source}");
+            assert!(examine(source, &[], &none).unwrap().requests, "{source}");
         }
     }
 
@@ -435,7 +502,7 @@ mod tests {
             ("const my_await y;", 1, 16, "syntax_error"),
             ("a = important;;", 9, 9, "syntax_error"),
         ] {
-            let explained = explain(source, error(line, column));
+            let explained = explain(source, &[], error(line, column));
             assert_eq!(
                 (&*explained.id, explained.line),
                 (id, Some(line)),
@@ -462,7 +529,7 @@ mod tests {
             "/[/\n",
             "require('",
         ] {
-            drop(examine(source, &none));
+            drop(examine(source, &[], &none));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sources that are no action by themselves.
 
+use super::super::MODULE;
 use super::examine;
 use super::reader::{Reader, Token};
 
@@ -9,8 +10,11 @@ pub fn wants_bundling(source: &str) -> Option<String> {
         return Some("it is an ES module".to_owned());
     }
     let none: [&str; 0] = [];
-    let lacking = examine(source, &none).err().into_iter().flatten();
-    let mut lacking = lacking.filter(|error| error.id == "module_not_found");
+    let lacking = examine(source, &[], &none).err().into_iter().flatten();
+    // Modules of the action's are never bundled.
+    let is_package = |message: &str| !message.starts_with(&format!("require('{MODULE}"));
+    let mut lacking =
+        lacking.filter(|error| error.id == "module_not_found" && is_package(&error.message));
     let line = lacking.next()?.line.unwrap_or_default();
     Some(format!("line {line} requires what phonebox does not have"))
 }
@@ -64,6 +68,7 @@ mod tests {
             "// import x from 'x'\nconst text = 'import x'; module.exports = { import: 1, export: 2 }; exports.x = y.import({});",
             "try { require('maybe') } catch {}",
             "const fs = require('fs');",
+            "const { send } = require('actions:gateway');",
             "exports.onExecuteCustomPhoneProvider = async (event, api) => { api.export('x'); };",
         ] {
             assert_eq!(wants_bundling(source), None, "{source}");

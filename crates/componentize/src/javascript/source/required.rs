@@ -2,7 +2,17 @@
 
 use phonebox_contract::BuildError;
 
+use super::super::MODULE;
 use super::{located, shown};
+
+/// Which modules a source may require.
+#[derive(Clone, Copy)]
+pub(super) enum Requires<'a> {
+    /// An action's: those that it has, by name.
+    Modules(&'a [&'a str]),
+    /// A module's: none.
+    NoModules,
+}
 
 /// Modules of Node's that the engine has.
 const BUILT_IN: &[&str] = &[
@@ -121,12 +131,16 @@ pub fn absent_module(name: &str) -> Option<&str> {
 }
 
 /// Whether the engine has what is required under this name.
-pub(super) fn has(name: &str) -> bool {
+pub(super) fn has(name: &str, may: Requires<'_>) -> bool {
     let bare = name.strip_prefix("node:");
-    BUILT_IN.contains(&bare.unwrap_or(name)) || PACKAGES.contains(&name)
+    let module = name.strip_prefix(MODULE);
+    let is_module = |module| matches!(may, Requires::Modules(known) if known.contains(&module));
+    BUILT_IN.contains(&bare.unwrap_or(name))
+        || PACKAGES.contains(&name)
+        || module.is_some_and(is_module)
 }
 
-pub(super) fn absence(source: &str, name: &str, at: usize) -> BuildError {
+pub(super) fn absence(source: &str, name: &str, at: usize, may: Requires<'_>) -> BuildError {
     let bare = name.strip_prefix("node:").unwrap_or(name);
     let absent = absent_module(name);
     let name = shown(name);
@@ -136,7 +150,16 @@ pub(super) fn absence(source: &str, name: &str, at: usize) -> BuildError {
         );
         return located(source, at, "module_not_available", &message);
     }
-    let message = if bare.starts_with(['.', '/']) {
+    let message = if name.starts_with(MODULE) {
+        match may {
+            Requires::Modules(_) => format!(
+                "require('{name}'): the action has no such module: name a published version of it in the action's `modules`"
+            ),
+            Requires::NoModules => {
+                format!("require('{name}'): a module cannot require another one: put both into one")
+            }
+        }
+    } else if bare.starts_with(['.', '/']) {
         format!("require('{name}'): an action is one file; {BUNDLE}")
     } else {
         format!("require('{name}'): there is no such package in phonebox; {BUNDLE}")

@@ -5,8 +5,9 @@ use super::reader::{Reader, Token};
 
 /// The secrets that a source reads: `event.secrets.NAME`, `secrets['NAME']`, `const { NAME } = event.secrets`, and
 /// `{ secrets: { NAME } }` in a pattern.
-#[derive(Default)]
 pub(super) struct Reads<'a> {
+    /// What has the secrets: `event`, or a module's `actions`.
+    of: &'static str,
     pub(super) found: Vec<(&'a str, usize)>,
     /// Of each brace that is open, whether it is that of secrets, and the names that stand first in it.
     open: Vec<(bool, Vec<(&'a str, usize)>)>,
@@ -15,6 +16,15 @@ pub(super) struct Reads<'a> {
 }
 
 impl<'a> Reads<'a> {
+    pub(super) fn of(object: &'static str) -> Self {
+        Self {
+            of: object,
+            found: Vec::new(),
+            open: Vec::new(),
+            closed: None,
+        }
+    }
+
     pub(super) fn see(
         &mut self,
         before: [Token<'a>; 4],
@@ -25,8 +35,10 @@ impl<'a> Reads<'a> {
         const SECRETS: Token<'static> = Token::Name("secrets");
         if let Some((names, next)) = self.closed.take() {
             match (next, token) {
-                (Token::Sign(b'='), Token::Sign(b'=')) => self.closed = Some((names, SECRETS)),
-                (SECRETS, Token::Name("event") | Token::Sign(b'.')) => {
+                (Token::Sign(b'='), Token::Sign(b'=')) | (SECRETS, Token::Sign(b'.')) => {
+                    self.closed = Some((names, SECRETS));
+                }
+                (SECRETS, Token::Name(object)) if object == self.of => {
                     self.closed = Some((names, SECRETS));
                 }
                 (SECRETS, SECRETS) if reader.peek(0) != Some(b'.') => self.add(names),
@@ -49,11 +61,11 @@ impl<'a> Reads<'a> {
             }
             Token::Name(name) => match before {
                 [
-                    Token::Name("event"),
+                    Token::Name(object),
                     Token::Sign(b'.'),
                     SECRETS,
                     Token::Sign(b'.'),
-                ] if reader.peek(0) != Some(b'(') => {
+                ] if object == self.of && reader.peek(0) != Some(b'(') => {
                     self.add(vec![(name, at)]);
                 }
                 [_, last, SECRETS, Token::Sign(b'.')]

@@ -48,13 +48,40 @@
 
   const secrets = () => {
     const values = {};
-    for (const name of host.secretNames()) values[name] = host.secret(name);
+    // A colon stands in the names of modules' secrets alone.
+    for (const name of host.secretNames()) if (!name.includes(':')) values[name] = host.secret(name);
     // What is not there is undefined, and noted by the host for the action's author.
     return new Proxy(values, {
       get: (target, name) => {
         if (typeof name === 'string' && !(name in target) && /^[A-Z][A-Z0-9_]*$/.test(name)) host.secret(name);
         return target[name];
       },
+    });
+  };
+
+  // A module's, which it may have in hand since it was evaluated: they are read when it asks for one. While an action is built
+  // there are no names, and the host has something that stands for whatever is asked for.
+  internals.secretsOf = (module) => {
+    const values = {};
+    let known = false;
+    const read = () => {
+      if (known) return values;
+      const names = host.secretNames();
+      known = names.length > 0;
+      for (const full of names) {
+        const name = full.startsWith(`${module}:`) ? full.slice(module.length + 1) : ':';
+        if (!name.includes(':')) values[name] = host.secret(full);
+      }
+      return values;
+    };
+    return new Proxy(values, {
+      get: (_, name) => {
+        if (typeof name !== 'string' || name in read() || !/^(?!then$|toJSON$)[A-Za-z_$][\w.$-]*$/.test(name)) return values[name];
+        return host.secret(`${module}:${name}`) ?? undefined;
+      },
+      has: (_, name) => name in read(),
+      ownKeys: () => Reflect.ownKeys(read()),
+      getOwnPropertyDescriptor: (_, name) => Reflect.getOwnPropertyDescriptor(read(), name),
     });
   };
 

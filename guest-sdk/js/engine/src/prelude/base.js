@@ -53,10 +53,10 @@
     if (typeof value === 'string') Object.defineProperty(target, 'stack', own(withHead(target, value)));
   };
 
-  // An error's frames that are in the action's own file: `helper (action.js:3:10)`.
+  // An error's frames that are in the action's own file, or in a module's: `helper (action.js:3:10)`.
   const framesOf = (error) => {
     const stack = error !== null && typeof error === 'object' && typeof error.stack === 'string' ? error.stack : '';
-    const frames = stack.split('\n').map((line) => /^\s*at (.*action\.js:\d+(?::\d+)?\)?)$/.exec(line)?.[1]);
+    const frames = stack.split('\n').map((line) => /^\s*at (.*(?:action\.js|actions:.+):\d+(?::\d+)?\)?)$/.exec(line)?.[1]);
     return frames.filter((frame) => frame !== undefined);
   };
 
@@ -73,17 +73,17 @@
     return cause instanceof Error && cause.message ? `${head}: ${cause.message}` : head;
   };
 
-  // [id, message, line, column] of what was thrown. In a run the message says where, as nothing else does.
+  // [id, message, line, column, module] of what was thrown. In a run the message says where, as nothing else does.
   internals.describe = (thrown) => {
     const frames = framesOf(thrown);
-    const at = frames.length > 0 ? /:(\d+)(?::(\d+))?\)?$/.exec(frames[0]) : null;
+    const at = frames.length > 0 ? /(?:actions:(.+?))?:(\d+)(?::(\d+))?\)?$/.exec(frames[0]) : null;
     let message = messageOf(thrown);
     if (internals.inHandler && frames.length > 0) message += `, at ${frames.slice(0, 4).join(' < ')}`;
     const id = (thrown !== null && typeof thrown === 'object' && thrown.phoneboxId) ||
       (thrown instanceof SyntaxError ? 'syntax_error' : 'top_level_error');
     // Where the engine has no place but that of the function around it, line 0 is that of the whole module.
-    const placed = at !== null && at[1] !== '0';
-    return [id, message.toWellFormed(), placed ? Number(at[1]) : undefined, placed && at[2] ? Number(at[2]) : undefined];
+    const placed = at !== null && at[2] !== '0';
+    return [id, message.toWellFormed(), placed ? Number(at[2]) : undefined, placed && at[3] ? Number(at[3]) : undefined, at?.[1]];
   };
 
   // Promises that were rejected with nobody to hear of it, and why.

@@ -247,7 +247,7 @@
   // One that is evaluated when it is first required.
   const whole = (name) => {
     const module = { exports: {} };
-    host.package(name).call(module.exports, module.exports, require, module, name, '/');
+    host.package(name).call(module.exports, module.exports, internals.require, module, name, '/');
     return module.exports;
   };
   let evaluated;
@@ -272,29 +272,55 @@
     if (Object.hasOwn(BUILT_IN, bare)) return BUILT_IN[bare];
     return name === bare && Object.hasOwn(PACKAGES, name) ? PACKAGES[name] : undefined;
   };
-  const missing = (name) => {
+  // Modules that actions share, as this one has them: each is evaluated when it is first required, and what it throws then is
+  // thrown again whenever it is required.
+  const modules = new Map();
+  internals.addModule = (name, body) => {
+    let evaluated;
+    const evaluate = () => {
+      const module = { exports: {}, id: name, filename: name, loaded: false, children: [], paths: [] };
+      try {
+        body.call(module.exports, module.exports, requireIn(find, 'a module cannot require another one'), module, name, '/', { secrets: internals.secretsOf(name) });
+      } catch (error) {
+        return { error: error instanceof Error ? error : new Error(String(error)) };
+      }
+      module.loaded = true;
+      return { module };
+    };
+    modules.set(name, () => {
+      evaluated ??= evaluate();
+      if (Object.hasOwn(evaluated, 'error')) throw evaluated.error;
+      return evaluated.module.exports;
+    });
+  };
+
+  const missing = (name, noModule) => {
     const bare = name.replace(/^node:/, '');
-    const error = ABSENT.test(bare)
+    const error = name.startsWith('actions:') ? internals.buildError('module_not_found', `require('${name}'): ${noModule}`) : ABSENT.test(bare)
       ? internals.buildError('module_not_available', `require('${name}'): ${bare} is not available in phonebox actions`)
       : internals.buildError('module_not_found', `require('${name}'): there is no such package in phonebox; dependencies are bundled on the author's machine: esbuild action.js --bundle --format=cjs --platform=browser`);
     return Object.assign(error, { code: 'MODULE_NOT_FOUND' });
   };
 
-  const require = (name) => {
-    if (name === '') throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
-    if (typeof name !== 'string') throw Object.assign(new TypeError('The "id" argument must be of type string.'), { code: 'ERR_INVALID_ARG_TYPE' });
-    const make = find(name);
-    if (make === undefined) throw missing(name);
-    const key = name.replace(/^node:/, '');
-    if (!loaded.has(key)) loaded.set(key, make());
-    return loaded.get(key);
+  const requireIn = (find, noModule) => {
+    const require = (name) => {
+      if (name === '') throw Object.assign(new TypeError("The argument 'id' must be a non-empty string. Received ''"), { code: 'ERR_INVALID_ARG_VALUE' });
+      if (typeof name !== 'string') throw Object.assign(new TypeError('The "id" argument must be of type string.'), { code: 'ERR_INVALID_ARG_TYPE' });
+      const make = find(name);
+      if (make === undefined) throw missing(name, noModule);
+      if (modules.has(name)) return make();
+      const key = name.replace(/^node:/, '');
+      if (!loaded.has(key)) loaded.set(key, make());
+      return loaded.get(key);
+    };
+    require.resolve = (name) => {
+      if (find(name) === undefined) throw missing(name, noModule);
+      return name;
+    };
+    require.cache = {};
+    require.extensions = {};
+    require.main = undefined;
+    return require;
   };
-  require.resolve = (name) => {
-    if (find(name) === undefined) throw missing(name);
-    return name;
-  };
-  require.cache = {};
-  require.extensions = {};
-  require.main = undefined;
-  internals.require = require;
+  internals.require = requireIn((name) => modules.get(name) ?? find(name), 'the action has no such module: name a published version of it in `modules`');
 })
