@@ -310,6 +310,7 @@ async fn s12_no_answer_shows_a_secret_a_code_or_a_number() {
         .await;
     told.ask(&server, "DELETE", &path, "").await;
     managed(&mut told, &server, &all).await;
+    modules(&mut told, &server).await;
 
     // Templates, which have the code and the number in them once they are filled in.
     let templates = "/api/v2/branding/phone/templates";
@@ -503,7 +504,6 @@ async fn managed(told: &mut Told, server: &Server, all: &str) {
         ("GET", &format!("{action}/versions")),
         ("GET", "/api/v2/actions/triggers"),
         ("GET", bindings),
-        ("GET", "/api/v2/actions/modules"),
         (
             "GET",
             "/api/v2/actions/executions/01a206c0-271b-7310-831d-7ec157647e27",
@@ -518,5 +518,48 @@ async fn managed(told: &mut Told, server: &Server, all: &str) {
         ),
     ] {
         told.ask(server, method, path, SEALED).await;
+    }
+}
+
+/// Modules by Auth0's Management API: what is kept, and what is refused.
+async fn modules(told: &mut Told, server: &Server) {
+    let all = super::modules::MODULES;
+    let secrets = |value: Value| json!({ "secrets": [{ "name": "TOKEN", "value": value }] });
+    let mut new = secrets(json!(SEALED));
+    new["name"] = json!("shared");
+    new["code"] = json!("exports.shared = 1;");
+    let made = told.ask(server, "POST", all, &new.to_string()).await;
+    told.ask(server, "POST", all, &new.to_string()).await;
+    let module = format!("{all}/{}", made["id"].as_str().unwrap());
+    let versions = format!("{module}/versions");
+    let published = told.ask(server, "POST", &versions, "").await;
+    let version = published["id"].as_str().unwrap();
+    for (fits, body) in [
+        (true, secrets(json!(REVEALED))),
+        (false, secrets(json!([SEALED]))),
+        (false, secrets(json!(format!("{SEALED}\0")))),
+        (false, secrets(json!(SEALED.repeat(300)))),
+        (
+            false,
+            json!({ "secrets": [{ "name": SEALED, "value": SEALED }] }),
+        ),
+        (false, json!({ "secrets": SEALED })),
+        (false, json!({ SEALED: SEALED })),
+    ] {
+        let answer = told.ask(server, "PATCH", &module, &body.to_string()).await;
+        assert_eq!(answer["statusCode"].is_null(), fits, "{body}: {answer:#}");
+    }
+    let back = json!({ "module_version_id": version }).to_string();
+    for (method, path, body) in [
+        ("GET", all, ""),
+        ("GET", &module, ""),
+        ("GET", &format!("{module}/actions"), ""),
+        ("GET", &versions, ""),
+        ("GET", &format!("{versions}/{version}"), ""),
+        ("POST", &format!("{module}/rollback"), &back),
+        ("POST", &format!("{module}/rollback"), SEALED),
+        ("DELETE", &module, ""),
+    ] {
+        told.ask(server, method, path, body).await;
     }
 }
