@@ -42,7 +42,7 @@ const KEPT: usize = 3 << 20;
 #[non_exhaustive]
 pub struct Config {
     /// How many sandboxes there may be at once. A run beyond that waits. Each place reserves 4 GiB of address space, and
-    /// no memory until it is used; then it keeps up to 3 MiB of what its run had. Default: 256.
+    /// no memory until it is used; then up to 3 MiB stay with the process, cleared for the next run. Default: 256.
     pub places: u32,
     /// How many of them one tenant may have at once. Its runs beyond that wait for its own. Default: 20.
     pub places_per_tenant: u32,

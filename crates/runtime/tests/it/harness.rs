@@ -4,9 +4,10 @@ use std::sync::{Arc, LazyLock};
 use phonebox_contract::{Event, NotificationId};
 use phonebox_egress::{Egress, Origin, Policy, Rule};
 use phonebox_runtime::{
-    ActionCache, Capabilities, Config, Limits, LoadedAction, Report, Run, Runtime, Secret, Secrets,
+    ActionCache, Capabilities, Config, Digest, Limits, LoadedAction, Report, Run, Runtime, Secret,
+    Secrets,
 };
-use phonebox_test_guests::{Guest, PROBE};
+use phonebox_test_guests::{Guest, JAVASCRIPT_ENGINE, PROBE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -26,6 +27,15 @@ pub(crate) fn load(guest: Guest) -> LoadedAction {
     RUNTIME
         .load("acme", guest.bytes)
         .unwrap_or_else(|error| panic!("{guest:?}: {error}: {error:?}"))
+}
+
+/// Loads an action in JavaScript.
+pub(crate) fn load_javascript(source: &str) -> LoadedAction {
+    let digest = Digest::of(source.as_bytes());
+    let engine = || JAVASCRIPT_ENGINE.bytes.to_vec();
+    RUNTIME
+        .load_javascript("acme", digest, source, [], engine)
+        .unwrap_or_else(|error| panic!("{source}: {error:?}"))
 }
 
 /// What a test gives to a run.

@@ -11,14 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use phonebox_contract::{Event, NotificationId, Outcome};
-use phonebox_egress::{Egress, Policy};
-use phonebox_runtime::{
-    ActionCache, Capabilities, CompiledCache, Config, Digest, Limits, LoadedAction, Run, RunError,
-    Runtime,
-};
-use phonebox_test_guests::JAVASCRIPT_ENGINE;
+use phonebox_runtime::{Limits, LoadedAction, Run, RunError};
 use serde::Deserialize;
 use serde_json::json;
+
+use crate::harness::{Host, load_javascript};
 
 /// What the engine does not claim to have, by the names that test262 has for it.
 const UNCLAIMED: &[(&str, &str)] = &[
@@ -131,8 +128,7 @@ fn suite() -> Option<(Vec<Test>, HashMap<String, String>)> {
 }
 
 struct Machine {
-    runtime: Runtime,
-    capabilities: Capabilities,
+    host: Host,
     includes: HashMap<String, String>,
     runner: String,
     actions: Mutex<HashMap<String, LoadedAction>>,
@@ -140,18 +136,8 @@ struct Machine {
 
 impl Machine {
     fn new(includes: HashMap<String, String>) -> Self {
-        let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
-        let compiled = CompiledCache::open(&compiled, [7; 32]).unwrap();
-        let runtime = Runtime::new(&Config::new(), Some(compiled)).unwrap();
-        let egress = Egress::builder().build().unwrap();
         Self {
-            capabilities: Capabilities {
-                secrets: Arc::default(),
-                cache: Arc::new(ActionCache::default()),
-                outbound: egress.outbound("acme", Arc::new(Policy::deny_all())),
-                share: runtime.share("acme"),
-            },
-            runtime,
+            host: Host::new(),
             includes,
             runner: fs::read_to_string(root().join("runner.js")).unwrap(),
             actions: Mutex::default(),
@@ -166,12 +152,7 @@ impl Machine {
         }
         let sources: Vec<_> = includes.iter().map(|name| &self.includes[*name]).collect();
         let source = format!("const INCLUDES = {}; {}", json!(sources), self.runner);
-        let digest = Digest::of(source.as_bytes());
-        let engine = || JAVASCRIPT_ENGINE.bytes.to_vec();
-        let loaded = self
-            .runtime
-            .load_javascript("acme", digest, &source, [], engine)
-            .unwrap_or_else(|error| panic!("{includes:?}: {error:?}"));
+        let loaded = load_javascript(&source);
         actions.insert(includes.join(" "), loaded.clone());
         loaded
     }
@@ -204,7 +185,7 @@ impl Machine {
             event: Arc::new(Event::from_json(&event.to_string()).unwrap()),
             limits,
         };
-        match action.run(run, &self.capabilities).await.result {
+        match action.run(run, &self.host.capabilities).await.result {
             Ok(Outcome::Sent { .. }) => None,
             Ok(Outcome::Drop { reason }) => Some(reason),
             Err(RunError::Returned { message }) => Some(message),
